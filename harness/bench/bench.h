@@ -1,0 +1,27 @@
+/* bench: one (plugin, problem) -> timings. The caller interleaves: it opens a case per candidate, asks for batches in turns and
+ * closes them. Knows neither workers nor files nor verification. All times in nanoseconds of the monotonic clock. */
+#ifndef CONVOY_BENCH_BENCH_H
+#define CONVOY_BENCH_BENCH_H
+
+#include "core/problem.h"
+
+struct bench_case;
+
+struct bench_info {
+    int64_t plan_ns, prepare_ns;   /* prepare_ns 0: nothing to prepare; the better of a few calls                       */
+    int64_t iterations;            /* executes per batch, doubled until one batch lasts at least min_batch_ns           */
+    uint64_t workspace_bytes, prepared_bytes;
+    struct convoy_numerics numerics;
+    char algorithm[40];
+};
+
+/* Plans, allocates, fills inputs with random data (seed), touches every page, prepares, warms up, finds the iteration count. */
+convoy_status bench_open(struct convoy_instance *instance, const struct convoy_host *host, const union problem *problem, uint64_t seed,
+                         int64_t min_batch_ns, uint64_t mem_limit_bytes, struct bench_case **out, struct bench_info *info,
+                         struct convoy_error *err);
+
+/* One batch; *mean_ns and *min_ns are per execute (a device: synchronised once per batch, so both are the mean). */
+convoy_status bench_batch(struct bench_case *bench, int64_t *mean_ns, int64_t *min_ns, struct convoy_error *err);
+void bench_close(struct bench_case *bench);
+
+#endif

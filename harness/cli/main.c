@@ -1,0 +1,102 @@
+/* The program convoy: picks the command and runs it. Nobody but main exits; nobody but the commands prints. */
+#include "cli/commands.h"
+#include "cli/worker.h"
+#include "core/error.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    {"list", "[options]", "Lists the backends: found where, which variants, or why they cannot be used.",
+     "Plugins are files convoy_NAME.so, looked for in this order: --plugin, CONVOY_PLUGIN_PATH, the folder plugins beside the\n"
+     "program's own, the installed folder. The first of a name wins.\n\nexamples:\n"
+     "  convoy list\n  convoy list --plugin ./convoy_mine.so\n",
+     CMD_LIST, cmd_list},
+    {"table", "[NAME-OR-FILE...]", "Lists the layer tables, or the rows of some with their multiply-adds and parameters.",
+     "examples:\n  convoy table\n  convoy table vgg-d --op conv\n", CMD_TABLE, cmd_table},
+    {"verify", "[options] [PROBLEM...]", "Checks backends against the referee: exact integers, identities, bounds by numerics class.",
+     "Without a table or a problem the table smoke is taken; rows of tables are checked in all passes, a problem string in the pass\n"
+     "that it names. Exit code: 0 all right, 1 a failure, 3 interrupted, 4 usage or environment.\n\nexamples:\n"
+     "  convoy verify\n"
+     "  convoy verify -b im2col:panel --table vgg-d --table resnet50 -o verify.csv\n"
+     "  convoy verify -b im2col 'conv_fwd:n2c16h13k16kh3p1' --seed 7\n",
+     CMD_VERIFY, cmd_verify},
+    {"bench", "[options] [PROBLEM...]", "Times backends in interleaved rounds, after each has passed verification on the very shape.",
+     "Rows of tables are timed forward unless --pass says otherwise. GFLOP/s are effective: the operations of the direct algorithm,\n"
+     "whatever was computed, over the median. Exit code: 0 done, 1 a backend failed verification, 3 interrupted, 4 usage.\n\nexamples:\n"
+     "  convoy bench --table vgg-d --op conv --threads 1 -o results/\n"
+     "  convoy bench -b im2col:panel -b im2col:whole 'conv_fwd:n1c256h56k256kh3p1'\n"
+     "  convoy bench --table resnet50 -o bench.csv --resume\n",
+     CMD_BENCH, cmd_bench},
+    {"run", "-b NAME PROBLEM --SLOT FILE.npy ...", "Runs one problem on tensors from NPY files.",
+     "Slots: x w bias y dx dw dbias dy index gamma beta run_mean run_var save_mean save_istd dgamma dbeta x2 scalars. Inputs\n"
+     "must be there with the exact type and shape; the outputs that are named are written.\n\nexamples:\n"
+     "  convoy run -b im2col 'conv_fwd:n1c3h32k8kh3p1' --x x.npy --w w.npy --y y.npy\n"
+     "  convoy run -b naive 'maxpool_fwd:n1c8h32kh2s2' --x x.npy --y y.npy --index i.npy\n",
+     CMD_RUN, cmd_run},
+    {"regress", "PROBLEM --name NAME --why SENTENCE", "Keeps a failing case: appends it to the table regress, which every verification can run.",
+     "A problem that is there already is not added twice. --table FILE.csv keeps it in another table.\n\nexample:\n"
+     "  convoy regress 'conv_fwd:c3h9k4kh3s2p1' --name odd-stride-2 --why \"The last row was dropped where h is odd.\"\n",
+     CMD_REGRESS, cmd_regress},
+    {"new-kernel", "NAME", "Makes a working kernel folder from the template.", "example:\n  convoy new-kernel direct7\n", CMD_NEW_KERNEL, cmd_new_kernel},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static volatile sig_atomic_t interrupted;
+static void interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+bool command_interrupted(void) { return interrupted != 0; }
+
+int command_failed(const struct convoy_error *err)
+{
+    fprintf(stderr, "convoy: %s\n", err->text[0] ? err->text : status_sentence(err->status));
+    return EXIT_USAGE;
+}
+
+static void usage(FILE *out)
+{
+    fprintf(out, "usage: convoy COMMAND [options]\n\nConvoy compares convolution, pooling and batch-norm kernels: is it right, how fast, how far from the limit?\n\n");
+    for (size_t c = 0; c < COMMAND_COUNT; c++)
+        fprintf(out, "  %-11s %s\n", commands[c].name, commands[c].summary);
+    fprintf(out, "\n`convoy COMMAND --help` shows options and examples.\n"
+                 "exit codes: 0 ok, 1 a correctness failure, 2 a regression, 3 inconclusive or interrupted, 4 usage or environment\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && !strcmp(argv[1], "--worker")) {
+        worker_serve(atoi(argv[2]), argv[3], argv[4]);
+        return EXIT_OK;
+    }
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? EXIT_USAGE : EXIT_OK;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("convoy %s, plugin ABI %u.%u\n", CONVOY_VERSION, CONVOY_ABI_MAJOR, CONVOY_ABI_MINOR);
+        return EXIT_OK;
+    }
+    for (size_t c = 0; c < COMMAND_COUNT; c++) {
+        if (strcmp(argv[1], commands[c].name))
+            continue;
+        struct convoy_error err = error_none();
+        struct options options;
+        if (opt_parse(&commands[c], argc - 2, argv + 2, &options, &err) != CONVOY_OK)
+            return command_failed(&err);
+        if (options.help) {
+            opt_help(&commands[c]);
+            return EXIT_OK;
+        }
+        const struct sigaction action = {.sa_handler = interrupt};
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        return commands[c].run(&options);
+    }
+    fprintf(stderr, "convoy: no such command: %s\n\n", argv[1]);
+    usage(stderr);
+    return EXIT_USAGE;
+}

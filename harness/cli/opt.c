@@ -1,0 +1,257 @@
+#include "cli/opt.h"
+#include "core/slots.h"
+#include <convoy/plugin.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { KIND_LIST, KIND_TEXT, KIND_FLAG, KIND_COUNT, KIND_SECONDS, KIND_BYTES, KIND_FAMILY, KIND_PASS, KIND_THREADS };
+
+struct spec {
+    const char *name;
+    char letter;
+    const char *value, *help;
+    enum kind kind;
+    size_t offset;
+    uint32_t commands;
+    int64_t least;
+};
+
+#define AT(member) offsetof(struct options, member)
+enum { CMD_CASES = CMD_VERIFY | CMD_BENCH, CMD_PLUGINS = CMD_CASES | CMD_LIST | CMD_RUN };
+static const struct spec specs[] = {
+    {"backend", 'b', "NAME[:VARIANT]", "backend to use; repeatable (default: all, in all variants)", KIND_LIST, AT(backends), CMD_PLUGINS, 0},
+    {"table", 't', "NAME-OR-FILE", "layer table; repeatable (`convoy table` lists them)", KIND_LIST, AT(tables), CMD_CASES | CMD_REGRESS, 0},
+    {"pass", 0, "PASS", "fwd, bwd-data, bwd-weights or all", KIND_PASS, AT(passes), CMD_CASES, 0},
+    {"op", 0, "OP", "conv, pool, bn, eltwise or all", KIND_FAMILY, AT(families), CMD_CASES | CMD_TABLE, 0},
+    {"batch", 0, "N", "batch size in place of the table's", KIND_COUNT, AT(batch), CMD_CASES, 1},
+    {"threads", 0, "N[,N]", "thread counts (default: verify all cores, bench 1 and all cores)", KIND_THREADS, AT(threads), CMD_CASES | CMD_RUN, 0},
+    {"seed", 0, "N", "seed of the data (default 1)", KIND_COUNT, AT(seed), CMD_CASES, 0},
+    {"timeout", 0, "SECONDS", "limit for one case; a plugin that hangs gets TIMEOUT (default 120)", KIND_COUNT, AT(timeout_s), CMD_PLUGINS, 1},
+    {"mem-limit", 0, "BYTES", "most workspace and prepared weights a plan may ask for (suffix K, M, G)", KIND_BYTES, AT(mem_limit_bytes), CMD_CASES | CMD_RUN, 0},
+    {"rounds", 0, "N", "interleaved rounds per case (default 9)", KIND_COUNT, AT(rounds), CMD_BENCH, 1},
+    {"budget", 0, "SECONDS", "a candidate gets no further round once its rounds took this long (default 4)", KIND_SECONDS, AT(budget_s), CMD_BENCH, 0},
+    {"strict", 0, NULL, "MARGINAL counts as a failure", KIND_FLAG, AT(strict), CMD_CASES, 0},
+    {"output", 'o', "FILE.csv", "append each row to this file as it is finished; a folder gets MACHINE/UTC-REVISION-COMMAND.csv", KIND_TEXT, AT(output), CMD_CASES, 0},
+    {"junit", 0, "FILE.xml", "also write the verdicts as JUnit XML", KIND_TEXT, AT(junit), CMD_VERIFY, 0},
+    {"why", 0, "SENTENCE", "why the case is kept: what went wrong once", KIND_TEXT, AT(why), CMD_REGRESS, 0},
+    {"name", 0, "NAME", "short name of the case, letters, digits and dashes", KIND_TEXT, AT(name), CMD_REGRESS, 0},
+    {"resume", 0, NULL, "go on with the cases that FILE.csv does not hold yet", KIND_FLAG, AT(resume), CMD_CASES, 0},
+    {"plugin", 0, "FILE-OR-DIR", "also look for plugins here, before all other places; repeatable", KIND_LIST, AT(plugins), CMD_PLUGINS, 0},
+    {"in-process", 0, NULL, "load plugins into this process, for debuggers: a crash ends the run", KIND_FLAG, AT(in_process), CMD_PLUGINS, 0},
+    {"quiet", 'q', NULL, "no progress, no matrices", KIND_FLAG, AT(quiet), CMD_CASES, 0},
+    {"help", 'h', NULL, "this text", KIND_FLAG, AT(help), ~0u, 0},
+};
+enum { SPEC_COUNT = sizeof specs / sizeof specs[0] };
+
+static convoy_status invalid(struct convoy_error *err, const char *name, const char *value, const char *want)
+{
+    return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--%s %s: expected %s", name, value, want);
+}
+
+static bool parse_whole(const char *text, int64_t least, int64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (errno || end == text || *end || value < least)
+        return false;
+    *out = value;
+    return true;
+}
+
+static bool parse_bytes(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long value = strtoull(text, &end, 10);
+    if (errno || end == text || text[0] == '-')
+        return false;
+    static const char suffixes[] = "KMGT";
+    unsigned shift = 0;
+    if (*end) {
+        const char *found = strchr(suffixes, *end);
+        if (!found || end[1])
+            return false;
+        shift = 10u * (unsigned)(found - suffixes + 1);
+    }
+    if (value > UINT64_MAX >> shift)
+        return false;
+    *out = (uint64_t)value << shift;
+    return true;
+}
+
+static bool parse_threads(const char *text, struct options *options)
+{
+    options->threads_count = 0;
+    char buf[128];
+    if (strlen(text) >= sizeof buf)
+        return false;
+    memcpy(buf, text, strlen(text) + 1);
+    char *save = NULL;
+    for (char *word = strtok_r(buf, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        if (options->threads_count == OPT_MAX_THREADS)
+            return false;
+        int64_t *slot = &options->threads[options->threads_count];
+        if (!parse_whole(word, 1, slot) || *slot > 1024)
+            return false;
+        options->threads_count++;
+    }
+    return options->threads_count > 0;
+}
+
+/* Sets the bit of the name that matches; "all" sets every bit. */
+static bool parse_bit(const char *text, const char *(*name_of)(int), int count, uint32_t *mask)
+{
+    if (!strcmp(text, "all")) {
+        *mask = (1u << count) - 1;
+        return true;
+    }
+    for (int i = 0; i < count; i++) {
+        if (!strcmp(text, name_of(i))) {
+            *mask |= 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+static const char *family_at(int i) { return family_name((enum problem_family)i); }
+static const char *pass_at(int i) { return pass_name((enum problem_pass)i); }
+
+static convoy_status assign(const struct spec *spec, const char *value, struct options *options, struct convoy_error *err)
+{
+    void *member = (char *)options + spec->offset;
+    switch (spec->kind) {
+    case KIND_FLAG:
+        *(bool *)member = true;
+        return CONVOY_OK;
+    case KIND_TEXT:
+        *(const char **)member = value;
+        return CONVOY_OK;
+    case KIND_LIST: {
+        struct opt_list *list = member;
+        if (list->count == OPT_MAX_LIST)
+            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--%s: more than %d", spec->name, OPT_MAX_LIST);
+        list->item[list->count++] = value;
+        return CONVOY_OK;
+    }
+    case KIND_COUNT: {
+        char want[64];
+        snprintf(want, sizeof want, "a whole number from %lld up", (long long)spec->least);
+        if (parse_whole(value, spec->least, member) && *(int64_t *)member <= INT32_MAX)
+            return CONVOY_OK;
+        return invalid(err, spec->name, value, want);
+    }
+    case KIND_SECONDS: {
+        char *end = NULL;
+        const double seconds = strtod(value, &end);
+        if (end == value || *end || !(seconds > 0) || seconds > 1e6)
+            return invalid(err, spec->name, value, "a positive number of seconds");
+        *(double *)member = seconds;
+        return CONVOY_OK;
+    }
+    case KIND_BYTES:
+        return parse_bytes(value, member) ? CONVOY_OK : invalid(err, spec->name, value, "bytes, with suffix K, M, G or T if you like");
+    case KIND_FAMILY:
+        return parse_bit(value, family_at, FAMILY_COUNT, member) ? CONVOY_OK : invalid(err, spec->name, value, "conv, pool, bn, eltwise or all");
+    case KIND_PASS:
+        return parse_bit(value, pass_at, PASS_COUNT, member) ? CONVOY_OK : invalid(err, spec->name, value, "fwd, bwd-data, bwd-weights or all");
+    case KIND_THREADS:
+        return parse_threads(value, options) ? CONVOY_OK : invalid(err, spec->name, value, "thread counts from 1 up, separated by commas");
+    }
+    return CONVOY_INVALID;
+}
+
+static const struct spec *find(const struct command *command, const char *name, size_t length)
+{
+    for (size_t i = 0; i < SPEC_COUNT; i++) {
+        if ((specs[i].commands & command->bit) && strlen(specs[i].name) == length && !memcmp(specs[i].name, name, length))
+            return &specs[i];
+    }
+    return NULL;
+}
+
+static const struct spec *find_letter(const struct command *command, char letter)
+{
+    for (size_t i = 0; i < SPEC_COUNT; i++) {
+        if ((specs[i].commands & command->bit) && specs[i].letter == letter)
+            return &specs[i];
+    }
+    return NULL;
+}
+
+convoy_status opt_parse(const struct command *command, int argc, char **argv, struct options *options, struct convoy_error *err)
+{
+    *options = (struct options){.seed = 1, .timeout_s = 120, .rounds = 9, .budget_s = 4};
+    bool only_arguments = false;
+    for (int a = 0; a < argc; a++) {
+        const char *word = argv[a];
+        if (only_arguments || word[0] != '-' || !word[1]) {
+            struct opt_list *list = &options->arguments;
+            if (list->count == OPT_MAX_LIST)
+                return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "more than %d arguments", OPT_MAX_LIST);
+            list->item[list->count++] = word;
+            continue;
+        }
+        if (!strcmp(word, "--")) {
+            only_arguments = true;
+            continue;
+        }
+        const char *value = NULL;
+        const struct spec *spec = NULL;
+        int slot = -1;
+        if (word[1] == '-') {
+            const char *name = word + 2;
+            const char *equals = strchr(name, '=');
+            const size_t length = equals ? (size_t)(equals - name) : strlen(name);
+            value = equals ? equals + 1 : NULL;
+            spec = find(command, name, length);
+            char lower[32];
+            if (!spec && (command->bit & CMD_RUN) && length < sizeof lower) {
+                memcpy(lower, name, length);
+                lower[length] = '\0';
+                slot = slot_by_name(lower);
+            }
+        } else {
+            spec = find_letter(command, word[1]);
+            value = word[2] ? word + 2 : NULL;
+        }
+        if (!spec && slot < 0)
+            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "unknown option %s for `convoy %s`; see `convoy %s --help`", word,
+                               command->name, command->name);
+        if (spec && spec->kind == KIND_FLAG) {
+            if (value)
+                return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--%s takes no value", spec->name);
+        } else if (!value) {
+            if (++a == argc)
+                return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s needs a value", word);
+            value = argv[a];
+        }
+        if (slot >= 0) {
+            options->slot_file[slot] = value;
+            continue;
+        }
+        const convoy_status status = assign(spec, value, options, err);
+        if (status != CONVOY_OK)
+            return status;
+    }
+    return CONVOY_OK;
+}
+
+void opt_help(const struct command *command)
+{
+    printf("usage: convoy %s %s\n\n%s\n\noptions:\n", command->name, command->usage, command->summary);
+    for (size_t i = 0; i < SPEC_COUNT; i++) {
+        if (!(specs[i].commands & command->bit))
+            continue;
+        char left[64];
+        const char *gap = specs[i].value ? " " : "", *value = specs[i].value ? specs[i].value : "";
+        if (specs[i].letter)
+            snprintf(left, sizeof left, "-%c, --%s%s%s", specs[i].letter, specs[i].name, gap, value);
+        else
+            snprintf(left, sizeof left, "    --%s%s%s", specs[i].name, gap, value);
+        printf("  %-30s %s\n", left, specs[i].help);
+    }
+    printf("\n%s", command->details);
+}

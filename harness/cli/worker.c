@@ -1,0 +1,344 @@
+#include "cli/worker.h"
+#include "bench/bench.h"
+#include "bench/probe.h"
+#include "cli/runfile.h"
+#include "cli/session.h"
+#include "core/error.h"
+#include "core/host.h"
+#include "core/loader.h"
+#include "verify/guard.h"
+#include "verify/verify.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_INSTANCES = 64, MAX_BENCHES = 256, MAX_FIELDS = 40 };
+
+/* One instance per (variant, threads), opened when first asked for and kept, as a network would keep it. */
+struct opened {
+    char variant[48];
+    uint32_t threads;
+    struct host *host;
+    struct convoy_instance *instance;
+};
+
+struct worker {
+    int fd;
+    const char *plugin_path, *referee_path;
+    const struct convoy_plugin *plugin, *referee_plugin;
+    const struct convoy_referee *referee;
+    int fpenv_changed; /* loading the plugin changed rounding or flush modes: seen on the first load only */
+    struct opened opened[MAX_INSTANCES];
+    size_t opened_count;
+    struct bench_case *bench[MAX_BENCHES];
+};
+
+static void reply(const struct worker *worker, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void reply(const struct worker *worker, const char *format, ...)
+{
+    char line[SESSION_LINE_BYTES];
+    va_list list;
+    va_start(list, format);
+    int length = vsnprintf(line, sizeof line - 1, format, list);
+    va_end(list);
+    if (length < 0)
+        return;
+    if ((size_t)length > sizeof line - 2)
+        length = (int)sizeof line - 2;
+    line[length++] = '\n';
+    const char *at = line;
+    while (length > 0) {
+        const ssize_t sent = write(worker->fd, at, (size_t)length);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return; /* the program is gone; so are we, soon */
+        at += sent;
+        length -= (int)sent;
+    }
+}
+
+/* Error texts come from plugins: no tab or newline of theirs may break the line. */
+static void reply_error(const struct worker *worker, convoy_status status, struct convoy_error *err)
+{
+    for (char *c = err->text; *c; c++) {
+        if (*c == '\t' || *c == '\n' || *c == '\r')
+            *c = ' ';
+    }
+    reply(worker, "error\t%s\t%s", status_name(status), err->text[0] ? err->text : status_sentence(status));
+}
+
+static convoy_status load(struct worker *worker, struct convoy_error *err)
+{
+    return worker->plugin ? CONVOY_OK : loader_open(worker->plugin_path, &worker->plugin, &worker->fpenv_changed, err);
+}
+
+static convoy_status load_referee(struct worker *worker, struct convoy_error *err)
+{
+    if (worker->referee)
+        return CONVOY_OK;
+    const convoy_status status = loader_open(worker->referee_path, &worker->referee_plugin, NULL, err);
+    if (status != CONVOY_OK)
+        return status;
+    if (worker->referee_plugin->extension)
+        worker->referee = worker->referee_plugin->extension(CONVOY_REFEREE_ID);
+    if (!worker->referee)
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: offers no %s, so nothing can be verified against it", worker->referee_path,
+                           CONVOY_REFEREE_ID);
+    return CONVOY_OK;
+}
+
+static convoy_status open_instance(struct worker *worker, const char *variant, uint32_t threads, struct opened **out, struct convoy_error *err)
+{
+    for (size_t i = 0; i < worker->opened_count; i++) {
+        if (worker->opened[i].threads == threads && !strcmp(worker->opened[i].variant, variant)) {
+            *out = &worker->opened[i];
+            return CONVOY_OK;
+        }
+    }
+    convoy_status status = load(worker, err);
+    if (status != CONVOY_OK)
+        return status;
+    if (worker->opened_count == MAX_INSTANCES)
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "more than %d instances of one plugin", MAX_INSTANCES);
+    struct opened *opened = &worker->opened[worker->opened_count];
+    *opened = (struct opened){.threads = threads};
+    snprintf(opened->variant, sizeof opened->variant, "%s", variant);
+    opened->host = host_open(threads, err);
+    if (!opened->host)
+        return CONVOY_NO_MEMORY;
+    status = loader_instance(worker->plugin, host_table(opened->host), variant, &opened->instance, err);
+    if (status != CONVOY_OK) {
+        host_close(opened->host);
+        return status;
+    }
+    worker->opened_count++;
+    *out = opened;
+    return CONVOY_OK;
+}
+
+static uint64_t whole(const char *text) { return strtoull(text, NULL, 10); }
+
+static convoy_status serve_hello(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)field, (void)fields;
+    const convoy_status status = load(worker, err);
+    if (status != CONVOY_OK)
+        return status;
+    static const char *const threading[] = {[CONVOY_THREADS_HOST] = "host", [CONVOY_THREADS_OWN] = "own", [CONVOY_THREADS_DEVICE] = "device"};
+    const struct convoy_plugin *plugin = worker->plugin;
+    char variants[2048] = "";
+    size_t used = 0;
+    for (const char *const *variant = plugin->variants; variant && *variant && used < sizeof variants; variant++)
+        used += (size_t)snprintf(variants + used, sizeof variants - used, "%s%s", used ? "," : "", *variant);
+    const uint32_t kind = plugin->threading;
+    reply(worker, "ok\t%s\t%s\t%s\t%s\t%s\t%s", plugin->name, plugin->version ? plugin->version : "", plugin->author ? plugin->author : "",
+          kind >= CONVOY_THREADS_HOST && kind <= CONVOY_THREADS_DEVICE ? threading[kind] : "unknown", plugin->summary ? plugin->summary : "", variants);
+    return CONVOY_OK;
+}
+
+static convoy_status serve_supports(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    union problem problem;
+    struct opened *opened = NULL;
+    convoy_status status = problem_parse(field[2], &problem, err);
+    if (status == CONVOY_OK)
+        status = open_instance(worker, field[1], 1, &opened, err);
+    if (status != CONVOY_OK)
+        return status;
+    status = opened->instance->ops->supports(opened->instance, &problem.head, err);
+    if (status == CONVOY_OK)
+        reply(worker, "ok");
+    else if (status == CONVOY_UNSUPPORTED)
+        reply(worker, "no\t%s\t%s", why_name(err->why), err->text);
+    else
+        return status;
+    return CONVOY_OK;
+}
+
+static convoy_status serve_verify(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    union problem problem;
+    struct opened *opened = NULL;
+    convoy_status status = problem_parse(field[7], &problem, err);
+    if (status == CONVOY_OK)
+        status = load_referee(worker, err);
+    if (status == CONVOY_OK)
+        status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
+    if (status != CONVOY_OK)
+        return status;
+    const struct verify_subject subject = {worker->plugin, opened->instance, host_table(opened->host), worker->referee, opened->variant};
+    const struct verify_options options = {.seed = whole(field[3]), .mem_limit_bytes = whole(field[4]), .full_macs = (int64_t)whole(field[5]),
+                                           .strict = whole(field[6]) != 0};
+    struct record *record = malloc(sizeof *record);
+    if (!record)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "out of memory");
+    record_clear(record);
+    if (worker->fpenv_changed) {
+        snprintf(record->verdict, sizeof record->verdict, "%s", verdict_name(VERDICT_FPENV));
+        snprintf(record->reason, sizeof record->reason, "loading the plugin changes the floating-point environment (its constructors, or -ffast-math at its link)");
+    } else {
+        verify_run(&subject, &problem, &options, record);
+    }
+    char line[SESSION_LINE_BYTES];
+    record_encode(record, line, sizeof line);
+    free(record);
+    reply(worker, "record\t%s", line);
+    return CONVOY_OK;
+}
+
+static convoy_status serve_open(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    union problem problem;
+    struct opened *opened = NULL;
+    size_t id = 0;
+    while (id < MAX_BENCHES && worker->bench[id])
+        id++;
+    if (id == MAX_BENCHES)
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "more than %d open cases", MAX_BENCHES);
+    convoy_status status = problem_parse(field[6], &problem, err);
+    if (status == CONVOY_OK)
+        status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
+    struct bench_info info;
+    if (status == CONVOY_OK)
+        status = bench_open(opened->instance, host_table(opened->host), &problem, whole(field[3]), (int64_t)whole(field[4]), whole(field[5]),
+                            &worker->bench[id], &info, err);
+    if (status != CONVOY_OK) {
+        worker->bench[id] = NULL;
+        return status;
+    }
+    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s", id, (long long)info.plan_ns, (long long)info.prepare_ns, (long long)info.iterations,
+          (unsigned long long)info.workspace_bytes, (unsigned long long)info.prepared_bytes, info.algorithm);
+    return CONVOY_OK;
+}
+
+static struct bench_case **bench_at(struct worker *worker, const char *id, struct convoy_error *err)
+{
+    const uint64_t index = whole(id);
+    if (index < MAX_BENCHES && worker->bench[index])
+        return &worker->bench[index];
+    convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "no open case %s", id);
+    return NULL;
+}
+
+static convoy_status serve_batch(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct bench_case **bench = bench_at(worker, field[1], err);
+    if (!bench)
+        return CONVOY_INVALID;
+    int64_t mean_ns = 0, min_ns = 0;
+    const convoy_status status = bench_batch(*bench, &mean_ns, &min_ns, err);
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%lld\t%lld", (long long)mean_ns, (long long)min_ns);
+    return status;
+}
+
+static convoy_status serve_close(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct bench_case **bench = bench_at(worker, field[1], err);
+    if (!bench)
+        return CONVOY_INVALID;
+    bench_close(*bench);
+    *bench = NULL;
+    reply(worker, "ok");
+    return CONVOY_OK;
+}
+
+static convoy_status serve_probe(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct pool *pool = pool_open((unsigned)whole(field[1]));
+    if (!pool)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "cannot start %s threads", field[1]);
+    reply(worker, "ok\t%.6g", probe_fma_gflops(pool));
+    pool_close(pool);
+    return CONVOY_OK;
+}
+
+static convoy_status serve_run(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    union problem problem;
+    struct opened *opened = NULL;
+    convoy_status status = problem_parse(field[4], &problem, err);
+    if (status == CONVOY_OK)
+        status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
+    char text[256];
+    if (status == CONVOY_OK)
+        status = runfile_execute(opened->instance, &problem, whole(field[3]), fields - 5, field + 5, text, sizeof text, err);
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s", text);
+    return status;
+}
+
+static const struct request {
+    const char *name;
+    size_t fields; /* at least, the name included */
+    convoy_status (*serve)(struct worker *worker, char **field, size_t fields, struct convoy_error *err);
+} requests[] = {
+    {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify}, {"open", 7, serve_open}, {"batch", 2, serve_batch},
+    {"close", 2, serve_close}, {"probe", 2, serve_probe},       {"run", 5, serve_run},
+};
+
+static void serve_line(struct worker *worker, char *line)
+{
+    char *field[MAX_FIELDS];
+    const size_t fields = session_split(line, field, MAX_FIELDS);
+    struct convoy_error err = error_none();
+    for (size_t r = 0; r < sizeof requests / sizeof requests[0]; r++) {
+        if (strcmp(requests[r].name, field[0]) || fields < requests[r].fields)
+            continue;
+        const convoy_status status = requests[r].serve(worker, field, fields, &err);
+        if (status != CONVOY_OK)
+            reply_error(worker, status, &err);
+        return;
+    }
+    convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "no such request: %s", field[0]);
+    reply_error(worker, CONVOY_INVALID, &err);
+}
+
+static void close_all(struct worker *worker)
+{
+    for (size_t id = 0; id < MAX_BENCHES; id++) {
+        if (worker->bench[id])
+            bench_close(worker->bench[id]);
+    }
+    for (size_t i = 0; i < worker->opened_count; i++) {
+        worker->opened[i].instance->ops->close(worker->opened[i].instance);
+        host_close(worker->opened[i].host);
+    }
+}
+
+void worker_serve(int fd, const char *plugin, const char *referee)
+{
+    struct worker worker = {.fd = fd, .plugin_path = plugin, .referee_path = referee};
+    guard_install(fd);
+    char buffer[SESSION_LINE_BYTES];
+    size_t held = 0;
+    for (;;) {
+        char *newline = memchr(buffer, '\n', held);
+        if (newline) {
+            *newline = '\0';
+            char line[SESSION_LINE_BYTES];
+            memcpy(line, buffer, (size_t)(newline - buffer) + 1);
+            held -= (size_t)(newline - buffer) + 1;
+            memmove(buffer, newline + 1, held);
+            serve_line(&worker, line);
+            continue;
+        }
+        const ssize_t got = held < sizeof buffer ? read(fd, buffer + held, sizeof buffer - held) : 0;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        held += (size_t)got;
+    }
+    close_all(&worker);
+}

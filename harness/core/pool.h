@@ -1,0 +1,18 @@
+/* pool: threads behind convoy_host.parallel, over pthreadpool. Knows no host and no plugin. */
+#ifndef CONVOY_CORE_POOL_H
+#define CONVOY_CORE_POOL_H
+
+#include <stddef.h>
+
+struct pool;
+
+/* threads >= 1, the caller being one of them; NULL: out of memory or threads. */
+struct pool *pool_open(unsigned threads);
+void pool_close(struct pool *pool);
+unsigned pool_threads(const struct pool *pool);
+
+/* task(context, i, worker) once for each i < n; worker < threads is never shared by two running tasks; returns when all
+ * are done. Floating-point modes of the caller hold in every task. Not re-entrant. */
+void pool_run(struct pool *pool, void (*task)(void *context, size_t i, size_t worker), void *context, size_t n);
+
+#endif

@@ -1,0 +1,60 @@
+/* record: one row of results. One table of columns drives header, writing, reading and the protocol between program and
+ * workers; the dictionary in results/README.md is checked against it. */
+#ifndef CONVOY_CORE_RECORD_H
+#define CONVOY_CORE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Absent numbers: INT64_MIN and NaN; both are written as an empty field. */
+struct record {
+    char command[16];         /* "verify" or "bench"                                                    */
+    char network[48], layer[64];
+    int64_t count;            /* how often the network has this layer                                   */
+    char problem[256];
+    char op[32], pass[16];    /* "maxpool_fwd", "bwd-data"                                              */
+    char backend[48], variant[48], algorithm[48];
+    char numerics[32];        /* "winograd(4,3)"                                                        */
+    char accuracy_class[16];  /* "exact", "strict" or "fast"                                            */
+    int64_t threads;
+    char cache[8];            /* "hot" or "cold"                                                        */
+    char verdict[24];         /* "PASS", … see verify/verdict.h                                         */
+    char reason[320];
+    double error_in_bounds;   /* worst |error| / bound                                                  */
+    double l2_rel, max_rel;   /* |y-r|_2/|r|_2, max|y-r|/max|r|                                         */
+    double backward_error;    /* max |y-r|/D in units of 2^-24                                          */
+    int64_t plan_ns, prepare_ns, median_ns, min_ns, mad_ns, rounds, iterations;
+    double gflops, pct_peak, peak_gflops;
+    int64_t workspace_bytes, prepared_bytes;
+    int64_t seed;
+    char machine[64], cpu[96], plugin_version[32], plugin_hash[24], revision[48], utc[24];
+    char repro[512];
+};
+
+enum record_type { RECORD_TEXT, RECORD_INT, RECORD_REAL };
+struct record_column {
+    const char *name;
+    enum record_type type;
+    size_t offset, size;
+    const char *meaning;      /* for the dictionary                                                     */
+};
+extern const struct record_column record_columns[];
+extern const size_t record_column_count;
+
+/* All text empty, all numbers absent. */
+void record_clear(struct record *record);
+
+/* Text of one column; returns the length it has whole. Reals are printed with 9 significant digits. */
+int record_get(const struct record *record, size_t column, char *buf, size_t size);
+
+/* False if the text is no such number or does not fit. An empty text sets "absent". */
+bool record_set(struct record *record, size_t column, const char *text);
+
+int record_column_by_name(const char *name); /* -1: none */
+
+/* One line, fields separated by tabs, with \t \n \\ escaped: the protocol between program and workers. */
+int record_encode(const struct record *record, char *buf, size_t size);
+bool record_decode(const char *line, struct record *record);
+
+#endif

@@ -1,0 +1,20 @@
+/* Does not say how it uses threads. */
+#include <convoy/convoy.h>
+
+static convoy_status open_nothing(const struct convoy_host *host, const char *variant, struct convoy_instance **instance,
+                                  struct convoy_error *err)
+{
+    (void)host, (void)variant, (void)instance, (void)err;
+    return CONVOY_FAILED;
+}
+
+CONVOY_EXPORT const struct convoy_plugin convoy_plugin_v1 = {
+    .struct_size = sizeof(struct convoy_plugin),
+    .abi_minor = CONVOY_ABI_MINOR,
+    .name = "no_threading",
+    .version = "1",
+    .author = "Convoy",
+    .summary = "a plugin without a threading model",
+    .threading = 0,
+    .open = open_nothing,
+};

@@ -1,0 +1,78 @@
+/* tile_body: the one loop of the family, included by each instruction set's file after it has defined
+ *     VEC, LANES, vec_load(p), vec_store(p, v), vec_broadcast(p), vec_zero(), vec_add(a, b), vec_fma(a, b, c) = a*b + c,
+ *     vec_relu(v) = max(0, v) that keeps NaN
+ * and NAME(rows, vectors) for the functions' names. The arrays below live in registers: rows and vectors are constants after
+ * inlining and every loop over them is unrolled. */
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum tile_access { STRIDES, GATHER_A, GATHER_B };
+
+static inline __attribute__((always_inline)) void tile_loop(const struct mk_tile *t, const int rows, const int vectors,
+                                                            const enum tile_access access)
+{
+    VEC acc[MK_MAX_ROWS][MK_MAX_VECTORS];
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            acc[i][v] = vec_zero();
+    }
+    const float *a = t->a, *b = t->b;
+    const ptrdiff_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row;
+    const ptrdiff_t *const offset = access == GATHER_A ? t->a_offset : t->b_offset;
+    const int64_t depth = t->k;
+    for (int64_t k = 0; k < depth; k++) {
+        const float *const ak = access == GATHER_A ? a + offset[k] : a;
+        const float *const bk = access == GATHER_B ? b + offset[k] : b;
+        VEC vb[MK_MAX_VECTORS];
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            vb[v] = vec_load(bk + v * LANES);
+        UNROLL
+        for (int i = 0; i < rows; i++) {
+            const VEC va = vec_broadcast(ak + i * a_row);
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                acc[i][v] = vec_fma(va, vb[v], acc[i][v]);
+        }
+        if (access != GATHER_B)
+            b += b_row;
+        if (access != GATHER_A)
+            a += a_col;
+    }
+    float *c = t->c;
+    const float *const row_add = t->row_add;
+    const ptrdiff_t c_row = t->c_row;
+    const int accumulate = t->accumulate, relu = t->relu;
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            float *at = c + i * c_row + v * LANES;
+            VEC value = acc[i][v];
+            if (accumulate)
+                value = vec_add(vec_load(at), value);
+            if (row_add)
+                value = vec_add(value, vec_broadcast(row_add + i));
+            if (relu)
+                value = vec_relu(value);
+            vec_store(at, value);
+        }
+    }
+}
+
+#define DEFINE_TILE(rows, vectors)                                   \
+    static void NAME(rows, vectors)(const struct mk_tile *t)         \
+    {                                                                \
+        if (t->a_offset)                                             \
+            tile_loop(t, rows, vectors, GATHER_A);                   \
+        else if (t->b_offset)                                        \
+            tile_loop(t, rows, vectors, GATHER_B);                   \
+        else                                                         \
+            tile_loop(t, rows, vectors, STRIDES);                    \
+    }

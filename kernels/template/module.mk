@@ -1,0 +1,1 @@
+$(eval $(call plugin,template,plugin.c conv_fwd.c))

@@ -1,0 +1,42 @@
+#include "nets/catalog.h"
+#include "nets/families.h"
+
+#include <convoy/plugin.h>
+#include <string.h>
+
+const struct catalog_entry catalog[] = {
+    {"lenet5", {1, 32, 32}, lenet_build, LENET_5, .tabled = true},
+    {"lenet-caffe", {1, 28, 28}, lenet_build, LENET_CAFFE, .tabled = false},
+    {"alexnet", {3, 227, 227}, alexnet_build, ALEXNET_GROUPED, .tabled = true},
+    {"alexnet-ungrouped", {3, 224, 224}, alexnet_build, ALEXNET_UNGROUPED, .tabled = false},
+    {"vgg-a", {3, 224, 224}, vgg_build, VGG_A, .tabled = true},
+    {"vgg-a-lrn", {3, 224, 224}, vgg_build, VGG_A_LRN, .tabled = true},
+    {"vgg-b", {3, 224, 224}, vgg_build, VGG_B, .tabled = true},
+    {"vgg-c", {3, 224, 224}, vgg_build, VGG_C, .tabled = true},
+    {"vgg-d", {3, 224, 224}, vgg_build, VGG_D, .tabled = true},
+    {"vgg-e", {3, 224, 224}, vgg_build, VGG_E, .tabled = true},
+    {"resnet18", {3, 224, 224}, resnet_build, RESNET_18, .tabled = true},
+    {"resnet34", {3, 224, 224}, resnet_build, RESNET_34, .tabled = true},
+    {"resnet50", {3, 224, 224}, resnet_build, RESNET_50, .tabled = true},
+    {"resnet101", {3, 224, 224}, resnet_build, RESNET_101, .tabled = true},
+    {"resnet152", {3, 224, 224}, resnet_build, RESNET_152, .tabled = true},
+    {"resnet50-v1", {3, 224, 224}, resnet_build, RESNET_50_V1, .tabled = false},
+    {"resnet101-v1", {3, 224, 224}, resnet_build, RESNET_101_V1, .tabled = false},
+    {"resnet152-v1", {3, 224, 224}, resnet_build, RESNET_152_V1, .tabled = false},
+};
+const size_t catalog_count = sizeof catalog / sizeof *catalog;
+
+convoy_status catalog_build(const char *name, struct net *net, struct convoy_error *err)
+{
+    for (size_t index = 0; index < catalog_count; index++) {
+        const struct catalog_entry *entry = &catalog[index];
+        if (strcmp(entry->name, name))
+            continue;
+        net_init(net, entry->name, entry->image);
+        const convoy_status status = entry->build(net, entry->variant, err);
+        if (status)
+            net_free(net);
+        return status;
+    }
+    return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "no network is named %s", name);
+}

@@ -1,0 +1,56 @@
+/* Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", arXiv 1409.1556, table 1. */
+#include "nets/families.h"
+
+#include <stdio.h>
+
+enum { STAGES = 5 };
+
+struct vgg {
+    int32_t convs[STAGES]; /* 3x3 convolutions per stage                        */
+    int32_t pointwise;     /* 1x1 convolutions that end each of stages 3 to 5   */
+};
+
+/* A-LRN differs from A in a response normalisation after conv1_1, which has neither parameters nor multiply-adds. */
+static const struct vgg variants[] = {
+    [VGG_A] = {{1, 1, 2, 2, 2}, 0}, [VGG_A_LRN] = {{1, 1, 2, 2, 2}, 0}, [VGG_B] = {{2, 2, 2, 2, 2}, 0},
+    [VGG_C] = {{2, 2, 2, 2, 2}, 1}, [VGG_D] = {{2, 2, 3, 3, 3}, 0},     [VGG_E] = {{2, 2, 4, 4, 4}, 0},
+};
+
+static const int32_t channels[STAGES] = {64, 128, 256, 512, 512};
+
+static const struct net_spec classifier[] = {
+    {"fc6", .kind = NET_FC, .k = 4096, .bias = true},
+    {"fc7", .kind = NET_FC, .k = 4096, .bias = true},
+    {"fc8", .kind = NET_FC, .k = 1000, .bias = true},
+};
+
+static convoy_status append_conv(struct net *net, int stage, int place, int32_t kernel, int32_t *at, struct convoy_error *err)
+{
+    char name[NET_NAME_BYTES];
+    snprintf(name, sizeof name, "conv%d_%d", stage + 1, place + 1);
+    const struct net_spec spec = {
+        name, .kind = NET_CONV, .k = channels[stage], .kernel = kernel, .pad = kernel / 2, .bias = true,
+    };
+    return net_append(net, "", &spec, 1, at, err);
+}
+
+convoy_status vgg_build(struct net *net, int32_t variant, struct convoy_error *err)
+{
+    const struct vgg *vgg = &variants[variant];
+    int32_t at = NET_IMAGE;
+    convoy_status status = CONVOY_OK;
+    for (int stage = 0; stage < STAGES; stage++) {
+        const int32_t dense = vgg->convs[stage], all = dense + (stage >= 2 ? vgg->pointwise : 0);
+        for (int place = 0; place < all; place++) {
+            status = append_conv(net, stage, place, place < dense ? 3 : 1, &at, err);
+            if (status)
+                return status;
+        }
+        char name[NET_NAME_BYTES];
+        snprintf(name, sizeof name, "pool%d", stage + 1);
+        status = net_append(net, "", &(struct net_spec){name, .kind = NET_MAXPOOL, .kernel = 2, .stride = 2}, 1, &at, err);
+        if (status)
+            return status;
+    }
+    return net_append(net, "", classifier, sizeof classifier / sizeof *classifier, &at, err);
+}
