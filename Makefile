@@ -46,7 +46,7 @@ ifeq ($$(have_$(1)),yes)
 PLUGINS += $$(B)/plugins/convoy_$(1).so
 OBJ_$(1) := $$(addprefix $$(B)/kernels/$(1)/,$$(patsubst %.c,%.o,$(2)))
 CPP_$(1) := -Iharness/include $$(if $(strip $(3)),$$(shell pkg-config --cflags $(3)))
-OPT_$(1) ?= -O3 -ffp-contract=fast
+OPT_$(1) ?= $$(if $$(SAN),-O1,-O3) -ffp-contract=fast
 $$(OBJ_$(1)): PRIVATE_CPP = $$(CPP_$(1))
 $$(OBJ_$(1)): PRIVATE_OPT = $$(OPT_$(1))
 $$(B)/plugins/convoy_$(1).so: $$(OBJ_$(1)) harness/plugin.map
@@ -131,7 +131,8 @@ fuzz-run: $(FUZZERS)
 
 ## check-NAME: conformance and the small tables for one backend
 check-%: all
-	$(Q)$(B)/bin/convoy verify -b $* --table smoke --table edge
+	$(Q)$(B)/bin/convoy conform -b $*
+	$(Q)$(B)/bin/convoy verify -b $* --table smoke --table edge --table regress
 
 ## lint: the include rules between folders
 lint:

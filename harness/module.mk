@@ -58,4 +58,11 @@ $(B)/tests/plugins/convoy_%.so: harness/tests/plugins/%.c $(B)/flags.stamp
 	$(Q)echo "  PLUGIN  $@"
 	$(Q)$(compile) -shared -fvisibility=hidden -Iharness/include -MF $(@:.so=.d) -o $@ $< $(LDFLAGS) -lm -lpthread $$(sed -n '1s|.*link: *\([^*]*\).*|\1|p' $<)
 
+# The reference with one known bug: a plugin of several files.
+TEST_PLUGINS += $(B)/tests/plugins/convoy_mutant.so
+$(B)/tests/plugins/convoy_mutant.so: $(patsubst %.c,$(B)/%.o,$(wildcard harness/tests/mutants/*.c)) harness/plugin.map
+	@mkdir -p $(@D)
+	$(Q)echo "  PLUGIN  $@"
+	$(Q)$(CC) -shared $(SANFLAGS) -Wl,--version-script=harness/plugin.map -o $@ $(filter %.o,$^) $(LDFLAGS) -lm -ldl
+
 .SECONDARY:

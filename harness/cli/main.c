@@ -29,6 +29,11 @@ static const struct command commands[] = {
      "  convoy bench -b im2col:panel -b im2col:whole 'conv_fwd:n1c256h56k256kh3p1'\n"
      "  convoy bench --table resnet50 -o bench.csv --resume\n",
      CMD_BENCH, cmd_bench},
+    {"conform", "[options] PLUGIN.so", "Judges one plugin against the contract of the ABI, as a report that its author can act on.",
+     "Contract rules, what it can do and why not the rest, errors in units of the bound, and its speed beside im2col. A backend that\n"
+     "is found by name is taken with -b instead of a file.\n\nexamples:\n"
+     "  convoy conform ./convoy_mine.so\n  convoy conform -b template\n",
+     CMD_CONFORM, cmd_conform},
     {"run", "-b NAME PROBLEM --SLOT FILE.npy ...", "Runs one problem on tensors from NPY files.",
      "Slots: x w bias y dx dw dbias dy index gamma beta run_mean run_var save_mean save_istd dgamma dbeta x2 scalars. Inputs\n"
      "must be there with the exact type and shape; the outputs that are named are written.\n\nexamples:\n"

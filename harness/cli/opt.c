@@ -19,20 +19,20 @@ struct spec {
 };
 
 #define AT(member) offsetof(struct options, member)
-enum { CMD_CASES = CMD_VERIFY | CMD_BENCH, CMD_PLUGINS = CMD_CASES | CMD_LIST | CMD_RUN };
+enum { CMD_CASES = CMD_VERIFY | CMD_BENCH, CMD_PLUGINS = CMD_CASES | CMD_LIST | CMD_RUN | CMD_CONFORM };
 static const struct spec specs[] = {
     {"backend", 'b', "NAME[:VARIANT]", "backend to use; repeatable (default: all, in all variants)", KIND_LIST, AT(backends), CMD_PLUGINS, 0},
     {"table", 't', "NAME-OR-FILE", "layer table; repeatable (`convoy table` lists them)", KIND_LIST, AT(tables), CMD_CASES | CMD_REGRESS, 0},
     {"pass", 0, "PASS", "fwd, bwd-data, bwd-weights or all", KIND_PASS, AT(passes), CMD_CASES, 0},
     {"op", 0, "OP", "conv, pool, bn, eltwise or all", KIND_FAMILY, AT(families), CMD_CASES | CMD_TABLE, 0},
     {"batch", 0, "N", "batch size in place of the table's", KIND_COUNT, AT(batch), CMD_CASES, 1},
-    {"threads", 0, "N[,N]", "thread counts (default: verify all cores, bench 1 and all cores)", KIND_THREADS, AT(threads), CMD_CASES | CMD_RUN, 0},
-    {"seed", 0, "N", "seed of the data (default 1)", KIND_COUNT, AT(seed), CMD_CASES, 0},
+    {"threads", 0, "N[,N]", "thread counts (default: verify all cores, bench 1 and all cores)", KIND_THREADS, AT(threads), CMD_CASES | CMD_RUN | CMD_CONFORM, 0},
+    {"seed", 0, "N", "seed of the data (default 1)", KIND_COUNT, AT(seed), CMD_CASES | CMD_CONFORM, 0},
     {"timeout", 0, "SECONDS", "limit for one case; a plugin that hangs gets TIMEOUT (default 120)", KIND_COUNT, AT(timeout_s), CMD_PLUGINS, 1},
     {"mem-limit", 0, "BYTES", "most workspace and prepared weights a plan may ask for (suffix K, M, G)", KIND_BYTES, AT(mem_limit_bytes), CMD_CASES | CMD_RUN, 0},
     {"rounds", 0, "N", "interleaved rounds per case (default 9)", KIND_COUNT, AT(rounds), CMD_BENCH, 1},
     {"budget", 0, "SECONDS", "a candidate gets no further round once its rounds took this long (default 4)", KIND_SECONDS, AT(budget_s), CMD_BENCH, 0},
-    {"strict", 0, NULL, "MARGINAL counts as a failure", KIND_FLAG, AT(strict), CMD_CASES, 0},
+    {"strict", 0, NULL, "MARGINAL counts as a failure", KIND_FLAG, AT(strict), CMD_CASES | CMD_CONFORM, 0},
     {"output", 'o', "FILE.csv", "append each row to this file as it is finished; a folder gets MACHINE/UTC-REVISION-COMMAND.csv", KIND_TEXT, AT(output), CMD_CASES, 0},
     {"junit", 0, "FILE.xml", "also write the verdicts as JUnit XML", KIND_TEXT, AT(junit), CMD_VERIFY, 0},
     {"why", 0, "SENTENCE", "why the case is kept: what went wrong once", KIND_TEXT, AT(why), CMD_REGRESS, 0},

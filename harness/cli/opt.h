@@ -30,7 +30,7 @@ struct command {
     uint32_t bit;                                  /* which options apply (enum command_bit)                     */
     int (*run)(const struct options *options);
 };
-enum command_bit { CMD_LIST = 1, CMD_TABLE = 2, CMD_VERIFY = 4, CMD_BENCH = 8, CMD_RUN = 16, CMD_NEW_KERNEL = 32, CMD_REGRESS = 64 };
+enum command_bit { CMD_LIST = 1, CMD_TABLE = 2, CMD_VERIFY = 4, CMD_BENCH = 8, CMD_RUN = 16, CMD_NEW_KERNEL = 32, CMD_REGRESS = 64, CMD_CONFORM = 128 };
 
 /* argv after the command's name. On failure a sentence that names the option, and CONVOY_INVALID. Strings are borrowed. */
 convoy_status opt_parse(const struct command *command, int argc, char **argv, struct options *options, struct convoy_error *err);

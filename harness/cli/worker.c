@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "core/loader.h"
+#include "verify/conform.h"
 #include "verify/guard.h"
 #include "verify/verify.h"
 #include <errno.h>
@@ -172,6 +173,7 @@ static convoy_status serve_verify(struct worker *worker, char **field, size_t fi
         status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
     if (status != CONVOY_OK)
         return status;
+    host_stay_awake(opened->host, 0);
     const struct verify_subject subject = {worker->plugin, opened->instance, host_table(opened->host), worker->referee, opened->variant};
     const struct verify_options options = {.seed = whole(field[3]), .mem_limit_bytes = whole(field[4]), .full_macs = (int64_t)whole(field[5]),
                                            .strict = whole(field[6]) != 0};
@@ -206,6 +208,10 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     if (status == CONVOY_OK)
         status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
     struct bench_info info;
+    if (status == CONVOY_OK)
+        host_stay_awake(opened->host, 1);
+    if (status == CONVOY_OK)
+        status = opened->instance->ops->supports(opened->instance, &problem.head, err);
     if (status == CONVOY_OK)
         status = bench_open(opened->instance, host_table(opened->host), &problem, whole(field[3]), (int64_t)whole(field[4]), whole(field[5]),
                             &worker->bench[id], &info, err);
@@ -278,6 +284,31 @@ static convoy_status serve_run(struct worker *worker, char **field, size_t field
     return status;
 }
 
+static convoy_status serve_conform(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    const uint64_t index = whole(field[3]);
+    if (index >= conform_rule_count) {
+        reply(worker, "end");
+        return CONVOY_OK;
+    }
+    const struct conform_rule *rule = &conform_rules[index];
+    struct opened *opened = NULL;
+    struct finding finding = finding_none();
+    convoy_status status = load_referee(worker, err);
+    if (status == CONVOY_OK)
+        status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
+    if (status != CONVOY_OK)
+        return status;
+    const struct verify_subject subject = {worker->plugin, opened->instance, host_table(opened->host), worker->referee, opened->variant};
+    if (worker->fpenv_changed)
+        finding_set(&finding, VERDICT_FPENV, "loading the plugin changes the floating-point environment");
+    else
+        rule->check(&subject, &finding);
+    reply(worker, "ok\t%s\t%s\t%s\t%s", rule->name, verdict_name(finding.verdict), finding.reason, rule->rule);
+    return CONVOY_OK;
+}
+
 static const struct request {
     const char *name;
     size_t fields; /* at least, the name included */
@@ -285,6 +316,7 @@ static const struct request {
 } requests[] = {
     {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify}, {"open", 7, serve_open}, {"batch", 2, serve_batch},
     {"close", 2, serve_close}, {"probe", 2, serve_probe},       {"run", 5, serve_run},
+    {"conform", 4, serve_conform},
 };
 
 static void serve_line(struct worker *worker, char *line)

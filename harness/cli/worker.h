@@ -7,6 +7,7 @@
  *     close    ID                                                -> ok
  *     probe    THREADS                                           -> ok GFLOPS
  *     run      VARIANT THREADS MEM_LIMIT PROBLEM slot=FILE …      -> ok TEXT
+ *     conform  VARIANT THREADS INDEX                             -> ok RULE VERDICT REASON SENTENCE | end
  * Anything may be answered by: error STATUS TEXT. A fault handler may write "fault VERDICT REASON" before the end. */
 #ifndef CONVOY_CLI_WORKER_H
 #define CONVOY_CLI_WORKER_H

@@ -72,3 +72,8 @@ const struct convoy_host *host_table(const struct host *host)
 {
     return &host->table;
 }
+
+void host_stay_awake(struct host *host, int awake)
+{
+    pool_stay_awake(host->pool, awake);
+}

@@ -6,6 +6,7 @@
 #include <pthreadpool.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/sysinfo.h>
 
 /* The loop that runs now. */
 struct loop {
@@ -21,6 +22,7 @@ struct pool {
     pthread_mutex_t running; /* plans of one instance may execute at the same time; their loops take turns */
     pthreadpool_t workers;   /* NULL: one thread */
     unsigned threads;
+    uint32_t flags;          /* pthreadpool's */
     struct loop loop;
     _Alignas(64) atomic_size_t next; /* all lanes write here: a cache line of its own */
 };
@@ -65,6 +67,7 @@ struct pool *pool_open(unsigned threads)
     if (!pool)
         return NULL;
     *pool = (struct pool){.threads = threads};
+    pool_stay_awake(pool, 0);
     if (pthread_mutex_init(&pool->running, NULL) != 0)
         goto free_pool;
     if (threads > 1) {
@@ -90,6 +93,11 @@ void pool_close(struct pool *pool)
         pthreadpool_destroy(pool->workers);
     pthread_mutex_destroy(&pool->running);
     free(pool);
+}
+
+void pool_stay_awake(struct pool *pool, int awake)
+{
+    pool->flags = awake && pool->threads <= (unsigned)get_nprocs() ? 0 : PTHREADPOOL_FLAG_YIELD_WORKERS;
 }
 
 unsigned pool_threads(const struct pool *pool)
@@ -150,7 +158,7 @@ void pool_run(struct pool *pool, void (*task)(void *context, size_t i, size_t wo
         const size_t chunk = n / (lanes * 64) + 1;
         pool->loop = (struct loop){.task = task, .context = context, .n = n, .chunk = chunk, .modes = fpenv_get()};
         atomic_store_explicit(&pool->next, 0, memory_order_release);
-        pthreadpool_parallelize_1d(pool->workers, run_lane, pool, lanes, 0);
+        pthreadpool_parallelize_1d(pool->workers, run_lane, pool, lanes, pool->flags);
         (void)atomic_load_explicit(&pool->next, memory_order_acquire);
     }
     pthread_mutex_unlock(&pool->running);

@@ -9,6 +9,10 @@ struct pool;
 /* threads >= 1, the caller being one of them; NULL: out of memory or threads. */
 struct pool *pool_open(unsigned threads);
 void pool_close(struct pool *pool);
+
+/* Whether workers spin for some milliseconds after a loop (awake 1), so that the next one starts at once, or sleep (0, the
+ * default), which leaves the processor to others. Ignored with more threads than processors. Not during a loop. */
+void pool_stay_awake(struct pool *pool, int awake);
 unsigned pool_threads(const struct pool *pool);
 
 /* task(context, i, worker) once for each i < n; worker < threads is never shared by two running tasks; returns when all

@@ -3,6 +3,7 @@
 set -u
 build=$1
 convoy=$build/bin/convoy
+export CONVOY_TABLE_PATH=$(dirname "$0")/../tables
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 count=0; failed=0
 

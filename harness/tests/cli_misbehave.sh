@@ -3,6 +3,7 @@
 set -u
 build=$1
 convoy=$build/bin/convoy
+export CONVOY_TABLE_PATH=$(dirname "$0")/../tables
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 count=0; failed=0
 tap() { count=$((count + 1)); if [ "$1" = 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; failed=1; fi; }
@@ -23,7 +24,7 @@ expect abort CRASH
 expect exit CRASH
 expect hang TIMEOUT
 expect liar LIAR
-expect fails CONTRACT
+expect fails FAIL
 expect overrun OOB_WRITE
 expect underrun OOB_WRITE
 expect overread OOB_READ

@@ -3,6 +3,7 @@
 set -u
 build=$1
 convoy=$build/bin/convoy
+export CONVOY_TABLE_PATH=$(dirname "$0")/../tables
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 count=0; failed=0
 tap() { count=$((count + 1)); if [ "$1" = 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; failed=1; fi; }

@@ -7,6 +7,21 @@
 /* Streams of the generator are slots; a second draw for the same element takes the stream further on. */
 enum { SECOND_DRAW = 64 };
 
+/* Long tensors repeat what was drawn first, for speed. Twice a prime divides no extent, so neighbours along every axis stay
+ * unrelated; it is even because some patterns draw pairs. */
+enum { PERIOD = 2 * 524287 };
+
+static int64_t drawn_elements(int64_t elements)
+{
+    return elements < PERIOD ? elements : PERIOD;
+}
+
+static void repeat_drawn(float *data, int64_t elements)
+{
+    for (int64_t at = PERIOD; at < elements; at += PERIOD)
+        memcpy(data + at, data, (size_t)drawn_elements(elements - at) * sizeof *data);
+}
+
 static uint32_t first_operand(const struct tensors *tensors)
 {
     return tensors->data[CONVOY_X] ? CONVOY_X : tensors->data[CONVOY_DY] ? CONVOY_DY : CONVOY_DW;
@@ -166,8 +181,9 @@ static void draw_inputs(struct tensors *tensors, const void *raw)
         if (!data || tensors->info[slot].type != SLOT_F32)
             continue;
         const struct draw draw = {context->seed, slot, slot == first_operand(tensors)};
-        for (int64_t e = 0; e < tensors->info[slot].elements; e++)
+        for (int64_t e = 0; e < drawn_elements(tensors->info[slot].elements); e++)
             data[e] = patterns[context->pattern].draw(&draw, (uint64_t)e);
+        repeat_drawn(data, tensors->info[slot].elements);
     }
     fill_parameters(tensors, context->seed);
 }
@@ -187,8 +203,7 @@ static int32_t draw_integer(uint64_t seed, uint32_t slot, uint64_t e, int32_t ra
     return (int32_t)rng_below(seed, slot, e, 2 * (uint64_t)range + 1) - range;
 }
 
-/* Pairs mean + d, mean - d: sums and means are integers. Where eps allows it each fifth channel is constant: there eps is all
- * of the variance. */
+/* Pairs mean + d, mean - d: sums and means are integers. Each fifth channel is constant: there eps is all of the variance. */
 static void draw_bn_integers(struct tensors *tensors, uint64_t seed)
 {
     const struct convoy_bn *const p = &tensors->problem.bn;
@@ -196,7 +211,7 @@ static void draw_bn_integers(struct tensors *tensors, uint64_t seed)
     const int64_t plane = (int64_t)p->h * p->w, length = p->n * plane;
     for (int64_t c = 0; c < p->c; c++) {
         const int32_t mean = draw_integer(seed, CONVOY_X + SECOND_DRAW, (uint64_t)c, 4);
-        const bool constant = p->eps > 0 && c % 5 == 1;
+        const bool constant = c % 5 == 1;
         for (int64_t e = 0; e < length; e++) {
             const uint64_t pair = (uint64_t)(c * length + e / 2 * 2);
             const bool single = e == length - 1 && length % 2 == 1;
@@ -220,7 +235,7 @@ static void draw_integers(struct tensors *tensors, const void *raw)
         if (!data || tensors->info[slot].type != SLOT_F32)
             continue;
         const bool weight = slot == CONVOY_W || slot == CONVOY_BIAS;
-        for (int64_t e = 0; e < tensors->info[slot].elements; e++) {
+        for (int64_t e = 0; e < drawn_elements(tensors->info[slot].elements); e++) {
             const uint64_t at = (uint64_t)e;
             if (weight)
                 data[e] = (float)(integers->multiple * draw_integer(context->seed, slot, at, integers->weight));
@@ -229,6 +244,7 @@ static void draw_integers(struct tensors *tensors, const void *raw)
             else
                 data[e] = 0;
         }
+        repeat_drawn(data, tensors->info[slot].elements);
     }
     float *const gamma = tensors_f32(tensors, CONVOY_GAMMA), *const var = tensors_f32(tensors, CONVOY_RUN_VAR);
     for (int64_t c = 0; gamma && c < tensors->info[CONVOY_GAMMA].elements; c++)

@@ -1,5 +1,6 @@
 /* The handler runs while anything may be broken: it takes no lock, allocates nothing, and calls only write, pause and _exit. */
 #include "verify/guard_fault.h"
+#include <errno.h> /* program_invocation_short_name */
 #include <link.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -53,7 +54,7 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *context)
     (void)size;
     (void)context;
     const char *const slash = strrchr(info->dlpi_name, '/');
-    const char *const name = slash ? slash + 1 : info->dlpi_name[0] ? info->dlpi_name : "the program";
+    const char *const name = slash ? slash + 1 : info->dlpi_name[0] ? info->dlpi_name : program_invocation_short_name;
     for (size_t i = 0; i < info->dlpi_phnum && object_count < OBJECT_COUNT; i++) {
         const ElfW(Phdr) *const segment = &info->dlpi_phdr[i];
         if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))

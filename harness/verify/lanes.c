@@ -100,7 +100,7 @@ static bool run_with(const struct rig *rig, uint32_t threads, bool backwards, co
     struct rig second;
     bool ok = rig_open(&second, &other, &rig->problem, 0, finding);
     if (ok) {
-        ok = rig_run(&second, inputs, GUARD_LEFT, finding) && lanes_same_bits(&second, kept, between, finding);
+        ok = rig_run(&second, inputs, rig->placement, finding) && lanes_same_bits(&second, kept, between, finding);
         rig_close(&second, finding);
     } else if (finding->verdict == VERDICT_UNSUPPORTED) {
         finding->verdict = VERDICT_CONTRACT; /* the answer may not depend on the threads */

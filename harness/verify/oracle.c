@@ -1,5 +1,6 @@
 #include "verify/oracle.h"
 #include "core/error.h"
+#include "core/hostmem.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,15 @@ bool oracle_answer(const struct oracle *oracle, const struct tensors *inputs, ui
     if (!answer->terms)
         return finding_set(finding, VERDICT_NOT_RUN, "the harness has no memory for %llu reference values of %s",
                            (unsigned long long)answer->count, slot_name(slot));
-    const convoy_status status = oracle->referee->evaluate(oracle->host, &inputs->problem.head, &inputs->args, slot, index, answer->count,
-                                                           answer->terms, &err);
+    struct convoy_buffer buffer[CONVOY_NSLOTS];
+    struct convoy_tensor tensor[CONVOY_NSLOTS] = {{NULL, 0}};
+    const struct convoy_args args = {.struct_size = sizeof args, .nslots = CONVOY_NSLOTS, .slot = tensor};
+    for (uint32_t s = 0; s < CONVOY_NSLOTS; s++) {
+        if (inputs->data[s])
+            tensor[s] = hostmem_wrap(&buffer[s], inputs->data[s], (uint64_t)inputs->info[s].bytes);
+    }
+    const convoy_status status =
+        oracle->referee->evaluate(oracle->host, &inputs->problem.head, &args, slot, index, answer->count, answer->terms, &err);
     if (status == CONVOY_OK)
         return true;
     oracle_free(answer);

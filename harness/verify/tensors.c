@@ -1,5 +1,4 @@
 #include "verify/tensors.h"
-#include "core/hostmem.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +16,7 @@ bool tensors_open(const union problem *problem, struct tensors *tensors)
             tensors_close(tensors);
             return false;
         }
-        tensors->tensor[slot] = hostmem_wrap(&tensors->buffer[slot], tensors->data[slot], (uint64_t)info->bytes);
     }
-    tensors->args.struct_size = sizeof tensors->args;
-    tensors->args.nslots = CONVOY_NSLOTS;
-    tensors->args.slot = tensors->tensor;
     return true;
 }
 

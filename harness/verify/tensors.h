@@ -9,9 +9,6 @@ struct tensors {
     union problem problem;
     struct slot_info info[CONVOY_NSLOTS];
     void *data[CONVOY_NSLOTS];             /* NULL where the problem reads no such slot   */
-    struct convoy_buffer buffer[CONVOY_NSLOTS];
-    struct convoy_tensor tensor[CONVOY_NSLOTS];
-    struct convoy_args args;
 };
 
 /* Zeroed memory for every input and in-place slot. False: no memory (and nothing to close). */

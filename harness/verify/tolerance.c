@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const double u = TOLERANCE_U;
+static const double least_normal = 0x1p-126, spacing_below = 0x1p-149;
 
 /* Fast convolution is bilinear: y = A [ (G w) .* (B x) ]. By alpha = m + r - 1, the points of the tile per axis (the tables of simulated
  * errors give equal rows for equal alpha: F(4,4) as F5, F(4,5) as F6, F(2,5) as F4, F(4,2) between F2 and F4).
@@ -27,17 +28,22 @@ static const double u = TOLERANCE_U;
  * 16; between and beyond them geometrically (sqrt(16/6) per point); up to alpha 5 not below the direct sum's own 4.
  * Textbook points (0, +-1, +-2, ...): F(4,3) was simulated (1.2 / 16, 1.7e-6), the gradient at 3.5 times the good points'; F(5,3) and
  * F(7,3) follow from the ratio of their amplification factors to those of the good points, 16.6/9.7 and 102/49; F(6,3) has the same points. */
+/* Those are for 64 channels or more. With few, a sum has a heavier tail: 10^7 samples of F2, F4, F5, F6 (F7) reach 2.5c (3.2c) with one
+ * channel, 1.3c (2.2c) with two, c (1.5c) with four, and less than c from eight up (tests/test_tolerance.c repeats it). Hence
+ * c * (1 + 2.5 / C), likewise for the tiles of a weight gradient.
+ * `point` is the largest point: the output transform multiplies by its power m - 1, per axis. */
 struct transform_row {
-    double forward, gradient, rho;
+    double forward, gradient, rho, point;
 };
+static const double few_terms = 2.5;
 enum { ALPHA_LEAST = 3, ALPHA_MOST = 10 };
 static const struct transform_row good_points[ALPHA_MOST + 1] = {
-    [3] = {2, 4, 6e-7},    [4] = {2, 4, 6e-7},    [5] = {8, 4, 1e-6},    [6] = {10, 6, 1.6e-6},
-    [7] = {24, 9.8, 4e-6}, [8] = {56, 16, 8e-6}, [9] = {130, 26, 2e-5}, [10] = {340, 43, 5.2e-5},
+    [3] = {2, 4, 6e-7, 1},       [4] = {2, 4, 6e-7, 1},    [5] = {8, 4, 1e-6, 1.25},   [6] = {10, 6, 1.6e-6, 1.5},
+    [7] = {24, 9.8, 4e-6, 1.75}, [8] = {56, 16, 8e-6, 2},  [9] = {130, 26, 2e-5, 2.25}, [10] = {340, 43, 5.2e-5, 2.5},
 };
 static const struct transform_row textbook_points[ALPHA_MOST + 1] = {
-    [3] = {2, 4, 6e-7},     [4] = {2, 4, 6e-7},    [5] = {8, 4, 1e-6},     [6] = {40, 21, 4e-6},
-    [7] = {41, 17, 6.9e-6}, [8] = {56, 16, 8e-6}, [9] = {270, 54, 4.2e-5},
+    [3] = {2, 4, 6e-7, 1},      [4] = {2, 4, 6e-7, 1},   [5] = {8, 4, 1e-6, 2},       [6] = {40, 21, 4e-6, 2},
+    [7] = {41, 17, 6.9e-6, 2},  [8] = {56, 16, 8e-6, 2}, [9] = {270, 54, 4.2e-5, 4},
 };
 
 /* Direct sums and products of matrices in chunks: simulated c .08-.31 / 2.0. FFT tiles of 16 and 32: .13-.19 / .65. Gauss's three
@@ -118,7 +124,10 @@ static void conv_tolerance(const struct convoy_conv *p, const struct convoy_nume
     if (t->tiled) {
         t->chain = split_chain(whole, numerics->split);
         const double rho = row ? row->rho : fft_rho * (gauss ? 2 : 1);
-        t->element = row ? (gradient ? row->gradient : row->forward) : fft_element * (gauss ? 2 : 1);
+        t->element = row ? (gradient ? row->gradient : row->forward) * (1 + few_terms / t->chain) : fft_element * (gauss ? 2 : 1);
+        t->underflow = t->element * t->terms * spacing_below;
+        if (row) /* a product of half the spacing off, amplified by two rows of A */
+            t->underflow = t->terms * spacing_below * pow(2 * pow(row->point, (double)numerics->m - 1) + 2, 2);
         t->relative_rms = rho * sqrt(fmax(1, t->chain / tiled_chain));
         if (numerics->kind == CONVOY_NUM_WINOGRAD && numerics->m == 2 && numerics->r == 3 && p->stride_h == 1 && p->stride_w == 1) {
             /* Points 0, +-1: G halves per axis, so weights that are multiples of 4 stay integers in two dimensions. Per axis B adds
@@ -132,6 +141,7 @@ static void conv_tolerance(const struct convoy_conv *p, const struct convoy_nume
         /* `split` counts channels; a weight gradient without tiles has none to count, so its chain is taken whole. */
         t->chain = gradient ? whole : split_chain(whole, (double)numerics->split * (double)taps);
         t->element = direct_element;
+        t->underflow = t->element * t->terms * spacing_below;
         t->relative_rms = direct_rho * sqrt(fmax(1, t->chain / direct_chain));
     }
 }
@@ -161,6 +171,8 @@ bool tolerance_of(const union problem *problem, const struct convoy_numerics *nu
                                (unsigned)numerics->points);
     }
     conv_tolerance(&problem->conv, numerics, row, t);
+    if (numerics->flags & CONVOY_MAY_FLUSH_DENORMALS) /* the whole product */
+        t->underflow = fmax(t->underflow, t->terms * least_normal);
     return true;
 }
 
@@ -200,29 +212,75 @@ const char *tolerance_class(const union problem *problem, const struct convoy_nu
 /* One rounding of a value that double arithmetic computed from D = sum of |terms|. */
 static double exact_bound(const struct convoy_verdict_terms *term, double terms)
 {
-    return u * fabs(term->value) + terms * 0x1p-52 * term->abs_sum + 0x1p-149;
+    return u * fabs(term->value) + terms * 0x1p-52 * term->abs_sum + spacing_below;
 }
 
-/* The largest s of each plane (the last two extents) in place of the element's own. */
+static double energy(const float *data, int64_t elements)
+{
+    double sum = 0;
+    for (int64_t e = 0; e < elements; e++)
+        sum += (double)data[e] * (double)data[e];
+    return sum;
+}
+
+/* A transform works on tiles, so the error of an element follows the size of what is around it: s is the largest of its plane, and
+ * where the image is smaller than a window, which then sees part of the kernel only, |image| * |kernel|. That product, scaled by
+ * the window's share of the image, is the mean s of the plane elsewhere. Forward and backward-data only: all of an image meets
+ * the middle tap of a weight gradient. */
+struct image_energy { /* of one group of one image, the latest asked for */
+    int64_t number;
+    double value;
+};
+
+static double image_energy(struct image_energy *latest, const float *operand, int64_t number, int64_t elements)
+{
+    if (latest->number != number) {
+        latest->number = number;
+        latest->value = energy(operand + number * elements, elements);
+    }
+    return latest->value;
+}
+
+static double plane_scale(const struct tensors *inputs, uint32_t slot, uint64_t plane, struct image_energy *latest)
+{
+    const struct convoy_conv *const p = &inputs->problem.conv;
+    const int64_t group_c = p->c / p->groups, group_k = p->k / p->groups, taps = (int64_t)p->kh * p->kw;
+    const float *const w = tensors_f32(inputs, CONVOY_W);
+    double image, kernel = 0, share;
+    if (slot == CONVOY_Y) {
+        const int64_t n = (int64_t)plane / p->k, k = (int64_t)plane % p->k;
+        image = image_energy(latest, tensors_f32(inputs, CONVOY_X), n * p->groups + k / group_k, group_c * p->h * p->w);
+        kernel = energy(w + k * group_c * taps, group_c * taps);
+        share = (double)taps / ((double)p->h * p->w);
+    } else if (slot == CONVOY_DX) {
+        const int64_t n = (int64_t)plane / p->c, c = (int64_t)plane % p->c, g = c / group_c;
+        image = image_energy(latest, tensors_f32(inputs, CONVOY_DY), n * p->groups + g, group_k * p->oh * p->ow);
+        for (int64_t k = g * group_k; k < (g + 1) * group_k; k++)
+            kernel += energy(w + (k * group_c + c % group_c) * taps, taps);
+        share = (double)(convoy_ceil_div(p->kh, p->stride_h) * convoy_ceil_div(p->kw, p->stride_w)) / ((double)p->oh * p->ow);
+    } else {
+        return 0;
+    }
+    return sqrt(image * kernel * fmin(1, share));
+}
+
 static void conv_bounds(const struct tolerance *t, const struct tensors *inputs, const struct answer *answer, double *bound)
 {
     const struct slot_info *const info = &inputs->info[answer->slot];
     const uint64_t plane = info->rank == 4 ? (uint64_t)(info->extent[2] * info->extent[3]) : 1;
-    /* Below the least normal number each of the products may lose half the spacing, times the transforms' amplification, or
-     * with a declared flush to zero the whole product. */
-    const double underflow = t->numerics.flags & CONVOY_MAY_FLUSH_DENORMALS ? t->terms * 0x1p-126 : t->element * t->terms * 0x1p-149;
     const bool sum = answer->slot == CONVOY_DBIAS; /* no product: s is the sum of |dy|, computed without transforms */
     const double element = sum ? direct_element : t->element;
     const double root = sqrt(sum ? (double)((int64_t)inputs->problem.conv.n * inputs->problem.conv.oh * inputs->problem.conv.ow) : t->chain);
+    struct image_energy latest = {.number = -1};
     for (uint64_t first = 0, last; first < answer->count; first = last) {
-        double largest = 0;
         const uint64_t number = (answer->index ? answer->index[first] : first) / plane;
+        double largest = t->tiled ? plane_scale(inputs, answer->slot, number, &latest) : 0;
         for (last = first; last < answer->count && (answer->index ? answer->index[last] : last) / plane == number; last++)
             largest = fmax(largest, answer->terms[last].norm);
         for (uint64_t e = first; e < last; e++) {
             const struct convoy_verdict_terms *const term = &answer->terms[e];
-            const double scale = t->tiled ? largest : term->norm;
-            bound[e] = element * u * (scale + root * fabs(term->value)) + underflow;
+            const double scale = t->tiled && !sum ? largest : term->norm;
+            bound[e] = element * u * (scale + root * fabs(term->value)) + t->underflow;
         }
     }
 }

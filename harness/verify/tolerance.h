@@ -14,6 +14,7 @@ struct tolerance {
     double chain;         /* L, the longest chain of additions                                                 */
     double relative_rms;  /* bound on |y - r|_2 / |r|_2 over a tensor                                          */
     double terms;         /* products per output element at most                                               */
+    double underflow;     /* absolute error where products or sums lie below the least normal number           */
     bool tiled;           /* transforms whole tiles, so that an element's error follows its neighbours' size   */
     bool exact_integers;  /* small integers give the exact result; else the nearest integer is right           */
     double growth;        /* exact_integers: partial sums stay below growth * sum |x||w|                       */

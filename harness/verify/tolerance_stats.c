@@ -156,8 +156,6 @@ static void measure(const struct tensors *inputs, int64_t c, struct moments *m)
 static double istd_error(const struct convoy_bn *p, const struct moments *m, double var_error)
 {
     const double spread = m->var + (double)p->eps;
-    if (!(spread > 0))
-        return INFINITY;
     const double absolute = m->var > 0 ? var_error * m->var : m->mean_error * m->mean_error;
     return 0.5 * absolute / spread + 4 * u;
 }

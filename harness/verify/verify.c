@@ -2,10 +2,12 @@
  * reference and so guard the referee too. Then random data under the bound of the declared numerics. */
 #include "verify/verify.h"
 #include "verify/adversarial.h"
+#include "verify/checksum.h"
 #include "verify/examine.h"
 #include "verify/fill.h"
 #include "verify/identity.h"
 #include "verify/lanes.h"
+#include "verify/leak.h"
 #include "verify/twin.h"
 #include <convoy/plugin.h>
 #include <convoy/shape.h>
@@ -17,6 +19,7 @@ enum {
     FULL_WORK_DEFAULT = 50000000,   /* multiply-adds that are checked whole where the options do not say                  */
     TIER_2_WORK = 400000,           /* small enough for eight more data sets                                              */
     IDENTITY_WORK = 4000000,
+    CHECKSUM_SHARE = 4,             /* of the work of a whole check                                                       */
     SAMPLE_LEAST = 64, SAMPLE_MOST = 8192,
     FILL_TRIES = 8
 };
@@ -95,6 +98,8 @@ static bool check_integers(const struct examinee *c)
         ok = rig_run(c->rig, &inputs, GUARD_RIGHT, c->finding) && examine_judge(&e, c->rig, NULL, c->finding);
         if (ok && c->sample_most == 0)
             ok = rig_run(c->rig, &inputs, GUARD_LEFT, c->finding) && examine_judge(&e, c->rig, NULL, c->finding);
+        else if (ok)
+            ok = checksum_check(c->rig, &inputs, &c->oracle, CHECKSUM_SHARE * full_work_of(c->options), c->options->seed, c->finding);
         examine_close(&e);
     }
     tensors_close(&inputs);
@@ -103,10 +108,13 @@ static bool check_integers(const struct examinee *c)
 
 /* ---- tier 1 ---- */
 
-/* A comparison with zeros proves little: at least a tenth of the outputs that sum up anything must not be 0. */
+/* A comparison with zeros proves little: at least a tenth of the outputs that sum up anything must not be 0. Only a loss over one
+ * class is 0 by definition. */
 static bool is_vacuous(const struct examination *e)
 {
     uint64_t with_terms = 0, nonzero = 0;
+    if (e->inputs->problem.head.op == CONVOY_ELTWISE && e->inputs->problem.eltwise.classes == 1)
+        return false;
     for (uint32_t slot = 0; slot < CONVOY_NSLOTS; slot++) {
         const struct answer *const answer = &e->answer[slot];
         for (uint64_t i = 0; answer->terms && slot != CONVOY_INDEX && i < answer->count; i++) {
@@ -143,13 +151,16 @@ static bool check_repeats(const struct examinee *c, const struct examination *e)
     bool ok = rig_execute(c->rig, c->finding) && examine_judge(e, c->rig, NULL, c->finding);
     if (ok && deterministic)
         ok = lanes_same_bits(c->rig, kept, "a second run", c->finding);
-    if (ok && c->sample_most == 0) {
-        ok = rig_run(c->rig, e->inputs, GUARD_SHIFTED, c->finding) && examine_judge(e, c->rig, NULL, c->finding);
+    if (ok && c->sample_most == 0)
+        ok = leak_check(c->rig, c->finding);
+    static const enum guard_placement others[] = {GUARD_LEFT, GUARD_SHIFTED};
+    for (size_t i = 0; ok && c->sample_most == 0 && i < sizeof others / sizeof others[0]; i++) {
+        ok = rig_run(c->rig, e->inputs, others[i], c->finding) && examine_judge(e, c->rig, NULL, c->finding);
         if (ok && deterministic)
             ok = lanes_same_bits(c->rig, kept, "a run with buffers at another alignment", c->finding);
-        if (ok)
-            ok = lanes_check(c->rig, e->inputs, kept, c->finding);
     }
+    if (ok && c->sample_most == 0)
+        ok = lanes_check(c->rig, e->inputs, kept, c->finding);
     lanes_drop(kept);
     return ok;
 }

@@ -30,7 +30,8 @@ struct call {
 };
 
 /* y[oh,ow] += weight * x[oh - pad_t + tap_h, ow - pad_l + tap_w] wherever that element of x exists. */
-static void add_tap(const struct convoy_conv *p, const float *restrict x, float weight, int32_t tap_h, int32_t tap_w, float *restrict y)
+static void add_tap(const struct convoy_conv *p, const float *restrict x, float weight, int32_t tap_h, int32_t tap_w,
+                    float *restrict y)
 {
     int32_t oh_first, oh_last, ow_first, ow_last;
     convoy_tap_range(p->h, p->oh, p->pad_t, 1, tap_h, &oh_first, &oh_last);

@@ -9,17 +9,21 @@ struct self {
 };
 
 /* Declines with the first property that does not fit. What passes here must be planned: CONVOY_OK is a promise. */
-static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *problem, struct convoy_error *err)
+static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *problem,
+                              struct convoy_error *err)
 {
     (void)instance;
     if (problem->op != CONVOY_CONV_FWD)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OP, "only forward convolution is implemented");
     if (problem->dtype != CONVOY_F32)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_DTYPE, "only f32 is implemented, got data type %u", problem->dtype);
+        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_DTYPE, "only f32 is implemented, got data type %u",
+                           problem->dtype);
     if (problem->layout != CONVOY_NCHW)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_LAYOUT, "only NCHW is implemented, got layout %u", problem->layout);
+        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_LAYOUT, "only NCHW is implemented, got layout %u",
+                           problem->layout);
     if (problem->flags & ~(uint32_t)CONVOY_WITH_BIAS)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_FLAGS, "bias is the only flag implemented, got flags %#x", problem->flags);
+        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_FLAGS, "bias is the only flag implemented, got flags %#x",
+                           problem->flags);
 
     const struct convoy_conv *p = (const struct convoy_conv *)problem;
     if (p->groups != 1)
@@ -31,7 +35,8 @@ static convoy_status supports(const struct convoy_instance *instance, const stru
     return CONVOY_OK;
 }
 
-static convoy_status plan(struct convoy_instance *instance, const struct convoy_problem *problem, struct convoy_plan **out, struct convoy_error *err)
+static convoy_status plan(struct convoy_instance *instance, const struct convoy_problem *problem, struct convoy_plan **out,
+                          struct convoy_error *err)
 {
     const struct self *self = (const struct self *)instance;
     const convoy_status status = supports(instance, problem, err);
@@ -53,7 +58,8 @@ static const struct convoy_instance_ops instance_ops = {
     .close = close_instance,
 };
 
-static convoy_status open_instance(const struct convoy_host *host, const char *variant, struct convoy_instance **out, struct convoy_error *err)
+static convoy_status open_instance(const struct convoy_host *host, const char *variant, struct convoy_instance **out,
+                                   struct convoy_error *err)
 {
     if (variant && variant[0])
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "there are no variants, got \"%s\"", variant);

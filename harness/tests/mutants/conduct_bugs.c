@@ -59,6 +59,11 @@ static void crash(struct job *job)
     (void)job;
     *nowhere = 1;
 }
+static void leak(struct job *job)
+{
+    static void *volatile latest;
+    latest = job_copy(job, job_main_input(job));
+}
 static void call_abort(struct job *job)
 {
     (void)job;
@@ -145,6 +150,7 @@ const struct bug conduct_bugs[] = {
     {.name = "input_scribbled", .after = scribble_on_input},
     {.name = "workspace_short", .after = use_long_workspace, .info = declare_short_workspace},
     {.name = "workspace_is_zero", .after = workspace_is_zero, .info = declare_workspace},
+    {.name = "leak", .after = leak},
     {.name = "crash", .after = crash},
     {.name = "abort", .after = call_abort},
     {.name = "exit", .after = call_exit},
@@ -164,8 +170,5 @@ const struct bug conduct_bugs[] = {
     {.name = "execute_declines", .executed = CONVOY_UNSUPPORTED},
     {.name = "refuses_silently", .supports = CONVOY_UNSUPPORTED, .silent = 1},
     {.name = "refuses_as_invalid", .supports = CONVOY_INVALID},
-};
-enum { BUG_COUNT = sizeof bugs / sizeof bugs[0] };
-
     {.name = NULL},
 };

@@ -1,0 +1,287 @@
+/* The error constants against the arithmetic that they are for: float Winograd transforms with random data must stay within the
+ * bounds, and come near enough that the bounds mean something. */
+#include "core/error.h"
+#include "core/rng.h"
+#include "verify/tolerance.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { POINTS = 9, PLANES = 6 };
+
+static union problem problem_of(const char *text)
+{
+    union problem problem;
+    struct convoy_error err = error_none();
+    if (problem_parse(text, &problem, &err) != CONVOY_OK)
+        fail_msg("%s: %s", text, err.text);
+    return problem;
+}
+
+static struct tolerance tolerance_for(const char *text, struct convoy_numerics numerics)
+{
+    const union problem problem = problem_of(text);
+    struct tolerance tolerance;
+    struct finding finding = finding_none();
+    if (!tolerance_of(&problem, &numerics, &tolerance, &finding))
+        fail_msg("%s: %s", text, finding.reason);
+    return tolerance;
+}
+
+static struct convoy_numerics winograd(uint32_t m, uint32_t r, uint32_t points, uint32_t split)
+{
+    return (struct convoy_numerics){.kind = CONVOY_NUM_WINOGRAD, .m = m, .r = r, .points = points, .split = split};
+}
+
+/* ---- Winograd simulated ---- */
+
+/* Toom-Cook matrices of F(m,3) for the given finite points and infinity. */
+struct transform {
+    int m, n;
+    double a[POINTS][POINTS], g[POINTS][3], b[POINTS][POINTS]; /* A^T m x n, G n x 3, B^T n x n */
+};
+
+static struct transform transform_of(int m, const double *point)
+{
+    struct transform t = {.m = m, .n = m + 2};
+    for (int j = 0; j < t.n; j++) {
+        double coefficient[POINTS + 1] = {1}, norm = 1, power = 1;
+        int degree = 0;
+        for (int k = 0; k < t.n - 1; k++) {
+            if (k == j)
+                continue;
+            for (int i = ++degree; i > 0; i--)
+                coefficient[i] = coefficient[i - 1] - point[k] * coefficient[i];
+            coefficient[0] *= -point[k];
+            norm *= j < t.n - 1 ? point[j] - point[k] : 1;
+        }
+        memcpy(t.b[j], coefficient, sizeof t.b[j]);
+        for (int i = 0; i < m && j < t.n - 1; i++, power *= point[j])
+            t.a[i][j] = power;
+        for (int i = 0; i < 3 && j < t.n - 1; i++)
+            t.g[j][i] = (i == 0 ? 1 : i == 1 ? point[j] : point[j] * point[j]) / norm;
+    }
+    t.a[m - 1][t.n - 1] = 1;
+    t.g[t.n - 1][2] = 1;
+    return t;
+}
+
+/* y = M x M^T in float, M of rows x columns; zeros cost no rounding. */
+static void sandwich(int rows, int columns, double matrix[][POINTS], const float *x, float *y)
+{
+    float half[POINTS * POINTS];
+    for (int i = 0; i < rows; i++) {
+        for (int w = 0; w < columns; w++) {
+            float sum = 0;
+            for (int k = 0; k < columns; k++)
+                sum = fmaf((float)matrix[i][k], x[k * columns + w], sum);
+            half[i * columns + w] = sum;
+        }
+    }
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < rows; j++) {
+            float sum = 0;
+            for (int k = 0; k < columns; k++)
+                sum = fmaf((float)matrix[j][k], half[i * columns + k], sum);
+            y[i * rows + j] = sum;
+        }
+    }
+}
+
+/* One input tile x added to the transformed sums, and its direct sums and squares per output. */
+static void add_tile(struct transform *t, const float *x, const float *w, const float *u, float *sums, double *direct, double *squares)
+{
+    float v[POINTS * POINTS];
+    sandwich(t->n, t->n, t->b, x, v);
+    for (int i = 0; i < t->n * t->n; i++)
+        sums[i] = fmaf(v[i], u[i], sums[i]);
+    for (int i = 0; i < t->m * t->m * 9; i++) {
+        const int oh = i / 9 / t->m, ow = i / 9 % t->m, r = i % 9 / 3, s = i % 3;
+        const double value = (double)x[(oh + r) * t->n + ow + s];
+        direct[i / 9] += value * (double)w[r * 3 + s];
+        squares[i / 9] += value * value;
+    }
+}
+
+static void transform_weights(const struct transform *t, const float *w, float *u)
+{
+    for (int i = 0; i < t->n * t->n; i++) {
+        double sum = 0;
+        for (int tap = 0; tap < 9; tap++)
+            sum += t->g[i / t->n][tap / 3] * t->g[i % t->n][tap % 3] * (double)w[tap];
+        u[i] = (float)sum;
+    }
+}
+
+/* The largest |error| / (u * (s + sqrt(C)|y|)) over planes of PLANES tiles; s is the largest of the plane. */
+static double worst_constant(struct transform *t, int channels, int turns)
+{
+    double worst = 0;
+    uint64_t draws = 0;
+    const int outputs = t->m * t->m;
+    float *const w = calloc((size_t)channels * 9, sizeof *w), *const u = calloc((size_t)(channels * POINTS * POINTS), sizeof *u);
+    assert_true(w && u);
+    for (int turn = 0; turn < turns; turn++) {
+        double kernel = 0, scale = 0, error[PLANES * 49], size[PLANES * 49];
+        for (int c = 0; c < channels; c++) {
+            for (int tap = 0; tap < 9; tap++) {
+                w[c * 9 + tap] = rng_uniform(1, 1, draws++);
+                kernel += (double)w[c * 9 + tap] * (double)w[c * 9 + tap];
+            }
+            transform_weights(t, w + c * 9, u + c * POINTS * POINTS);
+        }
+        for (int plane = 0; plane < PLANES; plane++) {
+            float sums[POINTS * POINTS] = {0}, y[49], x[POINTS * POINTS];
+            double direct[49] = {0}, squares[49] = {0};
+            for (int c = 0; c < channels; c++) {
+                for (int i = 0; i < t->n * t->n; i++)
+                    x[i] = rng_uniform(1, 2, draws++);
+                add_tile(t, x, w + c * 9, u + c * POINTS * POINTS, sums, direct, squares);
+            }
+            sandwich(t->m, t->n, t->a, sums, y);
+            for (int i = 0; i < outputs; i++) {
+                scale = fmax(scale, sqrt(squares[i] * kernel));
+                size[plane * outputs + i] = sqrt(channels) * fabs(direct[i]);
+                error[plane * outputs + i] = fabs((double)y[i] - direct[i]) / TOLERANCE_U;
+            }
+        }
+        for (int i = 0; i < PLANES * outputs; i++)
+            worst = fmax(worst, error[i] / (scale + size[i]));
+    }
+    free(w);
+    free(u);
+    return worst;
+}
+
+static void test_winograd_constants(void **state)
+{
+    static const struct {
+        uint32_t m, points;
+        double point[POINTS - 1];
+    } tiles[] = {
+        {2, CONVOY_POINTS_GOOD, {0, 1, -1}},
+        {4, CONVOY_POINTS_GOOD, {0, 0.625, -0.625, 1.5, -1.5}},
+        {4, CONVOY_POINTS_TEXTBOOK, {0, 1, -1, 2, -2}},
+        {5, CONVOY_POINTS_GOOD, {0.25, -0.25, 0.875, -0.875, 1.75, -1.75}},
+        {6, CONVOY_POINTS_GOOD, {0, 0.5, -0.5, 1, -1, 2, -2}},
+        {7, CONVOY_POINTS_GOOD, {0.25, -0.25, 0.625, -0.625, 1.125, -1.125, 2.25, -2.25}},
+    };
+    static const int channels[] = {1, 3, 64};
+    (void)state;
+    for (size_t i = 0; i < sizeof tiles / sizeof tiles[0]; i++) {
+        for (size_t c = 0; c < sizeof channels / sizeof channels[0]; c++) {
+            char text[64];
+            snprintf(text, sizeof text, "conv_fwd:c%dh16k1kh3", channels[c]);
+            const struct tolerance tolerance = tolerance_for(text, winograd(tiles[i].m, 3, tiles[i].points, 0));
+            struct transform t = transform_of((int)tiles[i].m, tiles[i].point);
+            const double worst = worst_constant(&t, channels[c], 300 / channels[c] + 20);
+            print_message("F(%u,3) points %u, %d channels: %.3g of %.3g\n", (unsigned)tiles[i].m, (unsigned)tiles[i].points, channels[c], worst,
+                          tolerance.element);
+            assert_true(worst < tolerance.element);
+            assert_true(worst > tolerance.element / 12);
+        }
+    }
+}
+
+/* ---- the table's rules ---- */
+
+static void test_chains(void **state)
+{
+    (void)state;
+    const struct convoy_numerics direct = {.kind = CONVOY_NUM_DIRECT}, chunked = {.kind = CONVOY_NUM_GEMM, .split = 32};
+    const struct convoy_numerics fft = {.kind = CONVOY_NUM_FFT, .tile_h = 16, .tile_w = 16};
+    assert_true(tolerance_for("conv_fwd:c512h7k8kh3p1", direct).chain == 512 * 9);
+    assert_true(tolerance_for("conv_fwd:c512h7k8kh3p1", chunked).chain == 288);
+    assert_true(tolerance_for("conv_fwd:c512h7k8kh3p1g2", direct).chain == 256 * 9);
+    assert_true(tolerance_for("conv_bwd_data:c512h7k8kh3p1", direct).chain == 72);
+    assert_true(tolerance_for("conv_bwd_weights:n3c2h7k8kh3p1", direct).chain == 147);
+    assert_true(tolerance_for("conv_fwd:c512h7k8kh3p1", winograd(4, 3, CONVOY_POINTS_GOOD, 64)).chain == 64);
+    assert_true(tolerance_for("conv_bwd_weights:n3c2h7k8kh3p1", winograd(4, 3, CONVOY_POINTS_GOOD, 0)).chain == 12);
+    assert_true(tolerance_for("conv_bwd_weights:n3c2h28k8kh3p1", fft).chain == 12);
+    /* Long chains may have a larger RMS error, short ones not a smaller one. */
+    assert_true(tolerance_for("conv_fwd:c512h7k8kh3p1", direct).relative_rms > tolerance_for("conv_fwd:c64h7k8kh3p1", direct).relative_rms);
+    assert_true(tolerance_for("conv_fwd:c1h7k8kh3p1", direct).relative_rms == tolerance_for("conv_fwd:c64h7k8kh3p1", direct).relative_rms);
+}
+
+static void test_strided_tiles(void **state)
+{
+    (void)state;
+    /* Stride 2 splits a 3x3 kernel into phases of at most 2 taps. */
+    const double small = tolerance_for("conv_fwd:c512h16k8kh3s2p1", winograd(4, 3, CONVOY_POINTS_GOOD, 0)).element;
+    const double large = tolerance_for("conv_fwd:c512h16k8kh3s2p1", winograd(7, 3, CONVOY_POINTS_GOOD, 0)).element;
+    assert_true(fabs(small - 8) < 0.1 && fabs(large - 56) < 0.5);
+}
+
+static void test_integer_rules(void **state)
+{
+    (void)state;
+    assert_true(tolerance_for("conv_fwd:c4h8k4kh3", (struct convoy_numerics){.kind = CONVOY_NUM_GEMM}).exact_integers);
+    assert_true(tolerance_for("conv_fwd:c4h8k4kh3", winograd(2, 3, CONVOY_POINTS_GOOD, 0)).exact_integers);
+    assert_false(tolerance_for("conv_fwd:c4h8k4kh3", winograd(4, 3, CONVOY_POINTS_GOOD, 0)).exact_integers);
+    assert_false(tolerance_for("conv_fwd:c4h8k4kh3s2", winograd(2, 3, CONVOY_POINTS_GOOD, 0)).exact_integers);
+    assert_false(tolerance_for("conv_fwd:c4h8k4kh3", (struct convoy_numerics){.kind = CONVOY_NUM_FFT, .tile_h = 8, .tile_w = 8}).exact_integers);
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *text;
+        struct convoy_numerics numerics;
+    } cases[] = {
+        {"conv_fwd:c4h8k4kh3", {.kind = CONVOY_NUM_STATS}},
+        {"conv_fwd:c4h8k4kh3", {.kind = 0}},
+        {"conv_fwd:c4h8k4kh3", {.kind = 99}},
+        {"conv_fwd:c4h8k4kh3", {.kind = CONVOY_NUM_WINOGRAD, .m = 14, .r = 3, .points = CONVOY_POINTS_GOOD}},
+        {"conv_fwd:c4h8k4kh3", {.kind = CONVOY_NUM_WINOGRAD, .m = 4, .r = 3}},
+        {"maxpool_fwd:c4h8kh2s2", {.kind = CONVOY_NUM_GEMM}},
+        {"bn_train:c4h8", {.kind = CONVOY_NUM_FFT}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const union problem problem = problem_of(cases[i].text);
+        struct tolerance tolerance;
+        struct finding finding = finding_none();
+        assert_false(tolerance_of(&problem, &cases[i].numerics, &tolerance, &finding));
+        assert_int_equal(finding.verdict, VERDICT_CONTRACT);
+    }
+}
+
+static void test_names_and_classes(void **state)
+{
+    const union problem wide = problem_of("conv_fwd:c512h7k8kh3p1"), narrow = problem_of("conv_fwd:c64h7k8kh3p1");
+    const struct convoy_numerics gauss = {.kind = CONVOY_NUM_FFT, .tile_h = 16, .tile_w = 16, .flags = CONVOY_GAUSS};
+    const struct convoy_numerics oblong = {.kind = CONVOY_NUM_FFT, .tile_h = 16, .tile_w = 32};
+    const struct convoy_numerics exact = {.kind = CONVOY_NUM_EXACT}, f4 = winograd(4, 3, CONVOY_POINTS_GOOD, 0);
+    const struct convoy_numerics split = winograd(4, 3, CONVOY_POINTS_GOOD, 64), f6 = winograd(6, 3, CONVOY_POINTS_GOOD, 64);
+    char name[32];
+    (void)state;
+    tolerance_numerics_name(&f4, name, sizeof name);
+    assert_string_equal(name, "winograd(4,3)");
+    tolerance_numerics_name(&gauss, name, sizeof name);
+    assert_string_equal(name, "fft(16,gauss)");
+    tolerance_numerics_name(&oblong, name, sizeof name);
+    assert_string_equal(name, "fft(16x32)");
+    tolerance_numerics_name(&exact, name, sizeof name);
+    assert_string_equal(name, "exact");
+    assert_string_equal(tolerance_class(&wide, &exact), "exact");
+    assert_string_equal(tolerance_class(&wide, &gauss), "strict");
+    assert_string_equal(tolerance_class(&wide, &f4), "fast");
+    assert_string_equal(tolerance_class(&narrow, &f4), "strict");
+    assert_string_equal(tolerance_class(&wide, &split), "strict");
+    assert_string_equal(tolerance_class(&wide, &f6), "fast");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_winograd_constants), cmocka_unit_test(test_chains),   cmocka_unit_test(test_strided_tiles),
+        cmocka_unit_test(test_integer_rules),      cmocka_unit_test(test_refusals), cmocka_unit_test(test_names_and_classes),
+    };
+    return cmocka_run_group_tests_name("tolerance", tests, NULL, NULL);
+}

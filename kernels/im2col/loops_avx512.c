@@ -1,0 +1,3 @@
+#define LOOPS loops_avx512
+#define LOOPS_NAME "avx512"
+#include "loops_body.h"
