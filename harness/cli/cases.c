@@ -59,7 +59,8 @@ convoy_status cases_build(const struct options *options, uint32_t default_passes
     }
     table_free(&rows);
     if (status == CONVOY_OK && !cases->count)
-        status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "no case is left: the tables hold nothing for this --op and --pass");
+        status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER,
+                             "no case is left: the tables hold nothing for this --op and --pass");
     if (status != CONVOY_OK)
         table_free(cases);
     return status;

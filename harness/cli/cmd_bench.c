@@ -43,7 +43,8 @@ static bool ask(struct entrant *entrant, const struct options *options, const ch
     const size_t fields = session_split(session->line, field, want);
     if (fields == want && !strcmp(field[0], "ok"))
         return true;
-    end = (struct session_end){.verdict = fields >= 2 && !strcmp(field[1], status_name(CONVOY_UNSUPPORTED)) ? VERDICT_SKIPPED : VERDICT_CONTRACT};
+    end = (struct session_end){.verdict = fields >= 2 && !strcmp(field[1], status_name(CONVOY_UNSUPPORTED)) ? VERDICT_SKIPPED
+                                                                                                            : VERDICT_CONTRACT};
     snprintf(end.reason, sizeof end.reason, "%s", fields >= 3 ? field[2] : "the worker's answer makes no sense");
     lost(entrant, &end);
     return false;
@@ -52,8 +53,9 @@ static bool ask(struct entrant *entrant, const struct options *options, const ch
 static void open_case(struct entrant *entrant, const struct options *options)
 {
     char request[1024], *field[8];
-    snprintf(request, sizeof request, "open\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%s", entrant->candidate->variant,
-             entrant->record.threads, options->seed, MIN_BATCH_NS, options->mem_limit_bytes, entrant->record.problem);
+    snprintf(request, sizeof request, "open\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%s",
+             entrant->candidate->variant, entrant->record.threads, options->seed, MIN_BATCH_NS, options->mem_limit_bytes,
+             entrant->record.problem);
     entrant->racing = true;
     if (!ask(entrant, options, request, field, 8))
         return;
@@ -116,7 +118,8 @@ static void finish(struct entrant *entrant, const struct options *options, const
 }
 
 /* Correctness of exactly this build on this shape comes first; only a pass is timed. */
-static bool admit(struct journal *journal, const struct options *options, const struct candidate *candidate, struct record *record)
+static bool admit(struct journal *journal, const struct options *options, const struct candidate *candidate,
+                  struct record *record)
 {
     const struct record *known = journal_find_problem(journal, record);
     if (known) {
@@ -136,8 +139,9 @@ static bool admit(struct journal *journal, const struct options *options, const 
     return verdict == VERDICT_PASS || (verdict == VERDICT_MARGINAL && !options->strict);
 }
 
-static convoy_status bench_row(struct journal *journal, const struct options *options, const struct lineup *lineup, const struct table_row *row,
-                               int64_t threads, double peak_gflops, struct entrant *entrant, size_t *failures, struct convoy_error *err)
+static convoy_status bench_row(struct journal *journal, const struct options *options, const struct lineup *lineup,
+                               const struct table_row *row, int64_t threads, double peak_gflops, struct entrant *entrant,
+                               size_t *failures, struct convoy_error *err)
 {
     size_t entrants = 0;
     for (size_t c = 0; c < lineup->candidates; c++) {
@@ -180,8 +184,8 @@ static convoy_status probe_peak(const struct options *options, int64_t threads, 
     return ok ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the peak probe failed");
 }
 
-static convoy_status bench_all(struct journal *journal, const struct options *options, const struct lineup *lineup, const struct table *cases,
-                               size_t *failures, struct convoy_error *err)
+static convoy_status bench_all(struct journal *journal, const struct options *options, const struct lineup *lineup,
+                               const struct table *cases, size_t *failures, struct convoy_error *err)
 {
     const int64_t usual[] = {1, journal->machine.cores};
     const int64_t *threads = options->threads_count ? options->threads : usual;
@@ -197,7 +201,8 @@ static convoy_status bench_all(struct journal *journal, const struct options *op
         status = probe_peak(options, threads[t], &peak_gflops, err);
         if (status == CONVOY_OK && !options->quiet) {
             progress_clear(&progress);
-            fprintf(stderr, "FMA peak with %" PRId64 " thread%s: %.1f GFLOP/s\n", threads[t], threads[t] > 1 ? "s" : "", peak_gflops);
+            fprintf(stderr, "FMA peak with %" PRId64 " thread%s: %.1f GFLOP/s\n", threads[t], threads[t] > 1 ? "s" : "",
+                    peak_gflops);
         }
         for (size_t r = 0; r < cases->count && status == CONVOY_OK && !command_interrupted(); r++) {
             char problem[PROBLEM_TEXT_BYTES];

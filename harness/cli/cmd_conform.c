@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 /* What a reader wants to know of a backend, one line each; asked of supports(). */
-static const struct { const char *what, *problem; } abilities[] = {
+static const struct {
+    const char *what, *problem;
+} abilities[] = {
     {"3x3 stride 1", "conv_fwd:c16h14k16kh3p1"},
     {"with bias", "conv_fwd:c16h14k16kh3p1b1"},
     {"with fused ReLU", "conv_fwd:c16h14k16kh3p1r1"},
@@ -37,10 +39,12 @@ static const struct { const char *what, *problem; } abilities[] = {
     {"SGD step", "sgd:n1024"},
 };
 /* Speed is shown on layers that every network has. */
-static const char *const races[] = {"conv_fwd:c64h56k64kh3p1", "conv_fwd:c256h14k256kh3p1", "conv_fwd:c64h56k256kh1", "maxpool_fwd:c64h112kh3s2p1",
-                                    "bn_train:n4c64h56"};
+static const char *const races[] = {"conv_fwd:c64h56k64kh3p1", "conv_fwd:c256h14k256kh3p1", "conv_fwd:c64h56k256kh1",
+                                    "maxpool_fwd:c64h112kh3s2p1", "bn_train:n4c64h56"};
 
-struct judged { size_t broken; };
+struct judged {
+    size_t broken;
+};
 
 /* ---- contract ---- */
 
@@ -50,7 +54,8 @@ static void print_rule(const char *verdict, const char *name, const char *text)
     printf("  %s%-16s%s %-17s %s\n", bad ? colour_bad() : good ? colour_good() : "", verdict, colour_off(), name, text);
 }
 
-static void judge_contract(const struct candidate *candidate, const struct options *options, int64_t threads, struct judged *judged)
+static void judge_contract(const struct candidate *candidate, const struct options *options, int64_t threads,
+                           struct judged *judged)
 {
     struct session *session = &candidate->backend->session;
     for (size_t index = 0;; index++) {
@@ -79,7 +84,8 @@ static void judge_contract(const struct candidate *candidate, const struct optio
 
 /* ---- abilities ---- */
 
-static void print_ability(const struct candidate *candidate, const struct options *options, const union problem *problem, const char *what)
+static void print_ability(const struct candidate *candidate, const struct options *options, const union problem *problem,
+                          const char *what)
 {
     char text[PROBLEM_TEXT_BYTES], request[PROBLEM_TEXT_BYTES + 64], *field[3];
     struct session_end end;
@@ -93,7 +99,8 @@ static void print_ability(const struct candidate *candidate, const struct option
     if (!strcmp(field[0], "ok"))
         printf("  %-30s %-18s yes\n", what, problem_op_name(problem));
     else
-        printf("  %-30s %-18s no (%s): %s\n", what, problem_op_name(problem), fields > 1 ? field[1] : "?", fields > 2 ? field[2] : "");
+        printf("  %-30s %-18s no (%s): %s\n", what, problem_op_name(problem), fields > 1 ? field[1] : "?",
+               fields > 2 ? field[2] : "");
 }
 
 static void print_abilities(const struct candidate *candidate, const struct options *options)
@@ -113,7 +120,11 @@ static void print_abilities(const struct candidate *candidate, const struct opti
 
 /* ---- errors ---- */
 
-struct class_error { char numerics[32], accuracy_class[16], worst[PROBLEM_TEXT_BYTES]; double bounds, l2_rel; size_t passed, failed; };
+struct class_error {
+    char numerics[32], accuracy_class[16], worst[PROBLEM_TEXT_BYTES];
+    double bounds, l2_rel;
+    size_t passed, failed;
+};
 enum { MAX_CLASSES = 16 };
 
 static void note(struct class_error *classes, size_t *count, const struct record *record, bool failed)
@@ -137,8 +148,9 @@ static void note(struct class_error *classes, size_t *count, const struct record
     }
 }
 
-static convoy_status judge_results(const struct candidate *candidate, const struct options *options, const struct journal *journal, int64_t threads,
-                                   struct judged *judged, struct convoy_error *err)
+static convoy_status judge_results(const struct candidate *candidate, const struct options *options,
+                                   const struct journal *journal, int64_t threads, struct judged *judged,
+                                   struct convoy_error *err)
 {
     struct table table = {0};
     struct class_error classes[MAX_CLASSES];
@@ -148,7 +160,8 @@ static convoy_status judge_results(const struct candidate *candidate, const stru
         for (int pass = 0; pass < PASS_COUNT; pass++) {
             struct table_row row = table.row[r];
             const enum problem_pass own = problem_pass(&row.problem);
-            if ((int)own != pass && (own != PASS_FWD || !problem_other_pass(&table.row[r].problem, (enum problem_pass)pass, &row.problem)))
+            if ((int)own != pass &&
+                (own != PASS_FWD || !problem_other_pass(&table.row[r].problem, (enum problem_pass)pass, &row.problem)))
                 continue;
             struct record record;
             journal_start(journal, options, &row, candidate, threads, &record);
@@ -166,9 +179,9 @@ static convoy_status judge_results(const struct candidate *candidate, const stru
     }
     table_free(&table);
     for (size_t c = 0; c < count; c++)
-        printf("  %-16s %-8s %3zu passed, %zu failed; worst error %.3g of its bound, L2 %.2g: %s\n", classes[c].numerics[0] ? classes[c].numerics : "-",
-               classes[c].accuracy_class, classes[c].passed, classes[c].failed, classes[c].bounds < 0 ? 0 : classes[c].bounds, classes[c].l2_rel,
-               classes[c].worst);
+        printf("  %-16s %-8s %3zu passed, %zu failed; worst error %.3g of its bound, L2 %.2g: %s\n",
+               classes[c].numerics[0] ? classes[c].numerics : "-", classes[c].accuracy_class, classes[c].passed,
+               classes[c].failed, classes[c].bounds < 0 ? 0 : classes[c].bounds, classes[c].l2_rel, classes[c].worst);
     printf("  %zu problems of the table smoke declined\n", declined);
     return status;
 }
@@ -188,7 +201,8 @@ static bool time_once(const struct candidate *candidate, const struct options *o
     snprintf(id, sizeof id, "%s", field[1]);
     for (int round = 0; round < 5; round++) {
         snprintf(request, sizeof request, "batch\t%s", id);
-        if (session_call(session, request, options->timeout_s, &end) == SESSION_ENDED || session_split(session->line, field, 3) != 3)
+        if (session_call(session, request, options->timeout_s, &end) == SESSION_ENDED ||
+            session_split(session->line, field, 3) != 3)
             return false;
         const int64_t mean_ns = strtoll(field[1], NULL, 10);
         if (!*ns || mean_ns < *ns)
@@ -208,7 +222,8 @@ static void print_speed(const struct candidate *candidate, const struct candidat
         }
         session_pause(&candidate->backend->session);
         if (yardstick && time_once(yardstick, options, races[r], &other_ns) && ns > 0)
-            printf("  %-32s %10.3f ms, im2col %.3f ms: %.2f times as fast\n", races[r], 1e-6 * (double)ns, 1e-6 * (double)other_ns, (double)other_ns / (double)ns);
+            printf("  %-32s %10.3f ms, im2col %.3f ms: %.2f times as fast\n", races[r], 1e-6 * (double)ns,
+                   1e-6 * (double)other_ns, (double)other_ns / (double)ns);
         else
             printf("  %-32s %10.3f ms\n", races[r], 1e-6 * (double)ns);
     }
@@ -222,7 +237,8 @@ static convoy_status judge(const struct candidate *candidate, const struct candi
     char name[128];
     const int64_t threads = options->threads_count ? options->threads[0] : journal->machine.cores;
     candidate_name(candidate, name, sizeof name);
-    printf("== %s %s, %s threads: %s\n\nContract\n", name, candidate->backend->version, candidate->backend->threading, candidate->backend->summary);
+    printf("== %s %s, %s threads: %s\n\nContract\n", name, candidate->backend->version, candidate->backend->threading,
+           candidate->backend->summary);
     judge_contract(candidate, options, threads, judged);
     printf("\nResults on the table smoke, all passes\n");
     const convoy_status status = judge_results(candidate, options, journal, threads, judged, err);
@@ -246,7 +262,8 @@ int cmd_conform(const struct options *options)
     char name[64] = "";
     convoy_status status = CONVOY_OK;
     if (options->arguments.count + options->backends.count != 1) {
-        convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "conform takes exactly one plugin: a file convoy_NAME.so, or -b NAME[:VARIANT]");
+        convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER,
+                    "conform takes exactly one plugin: a file convoy_NAME.so, or -b NAME[:VARIANT]");
         return command_failed(&err);
     }
     if (options->arguments.count) {
@@ -263,7 +280,8 @@ int cmd_conform(const struct options *options)
         status = convoy_fail(&err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the referee backend naive is not here; see `convoy list`");
     if (status == CONVOY_OK)
         status = journal_open(&journal, "verify", &narrowed, &err);
-    struct options yardstick = {.seed = options->seed, .timeout_s = options->timeout_s, .backends = {.item = {"im2col"}, .count = 1}};
+    struct options yardstick = {
+        .seed = options->seed, .timeout_s = options->timeout_s, .backends = {.item = {"im2col"}, .count = 1}};
     struct convoy_error ignored = error_none();
     const bool have_yardstick = status == CONVOY_OK && lineup_open(&yardstick, &beside, &ignored) == CONVOY_OK;
     for (size_t c = 0; c < lineup.candidates && status == CONVOY_OK; c++)
@@ -272,7 +290,8 @@ int cmd_conform(const struct options *options)
     if (status != CONVOY_OK) {
         code = command_failed(&err);
     } else {
-        printf("%s: %zu finding%s\n", judged.broken ? "does not conform" : "conforms", judged.broken, judged.broken == 1 ? "" : "s");
+        printf("%s: %zu finding%s\n", judged.broken ? "does not conform" : "conforms", judged.broken,
+               judged.broken == 1 ? "" : "s");
         code = judged.broken ? EXIT_INCORRECT : EXIT_OK;
     }
     struct convoy_error close_err = error_none();

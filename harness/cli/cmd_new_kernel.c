@@ -11,7 +11,8 @@ int cmd_new_kernel(const struct options *options)
 {
     struct convoy_error err = error_none();
     if (options->arguments.count != 1) {
-        convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "new-kernel needs exactly one name, got %zu", options->arguments.count);
+        convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "new-kernel needs exactly one name, got %zu",
+                    options->arguments.count);
         return command_failed(&err);
     }
     char self[4096];

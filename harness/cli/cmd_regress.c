@@ -22,7 +22,8 @@ static bool check_header(void *context, int64_t line, size_t fields, char *const
     (void)line;
     for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
         if (c >= fields || strcmp(field[c], columns[c])) {
-            convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: its columns are not network,layer,count,problem,note", (const char *)context);
+            convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: its columns are not network,layer,count,problem,note",
+                        (const char *)context);
             return false;
         }
     }
@@ -37,7 +38,8 @@ static convoy_status check_new(const char *path, const char *name, const union p
         status = table_load(path, &table, err);
     for (size_t r = 0; r < table.count && status == CONVOY_OK; r++) {
         if (problem_equal(&table.row[r].problem, problem))
-            status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s holds this problem already, as %s", path, table.row[r].layer);
+            status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s holds this problem already, as %s", path,
+                                 table.row[r].layer);
         else if (!strcmp(table.row[r].layer, name))
             status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s has another case named %s", path, name);
     }
@@ -45,7 +47,8 @@ static convoy_status check_new(const char *path, const char *name, const union p
     return status;
 }
 
-static convoy_status append(const char *path, const char *name, const union problem *problem, const char *why, struct convoy_error *err)
+static convoy_status append(const char *path, const char *name, const union problem *problem, const char *why,
+                            struct convoy_error *err)
 {
     char text[PROBLEM_TEXT_BYTES];
     problem_print(problem, text, sizeof text);
@@ -68,9 +71,11 @@ int cmd_regress(const struct options *options)
     char path[PATH_MAX];
     convoy_status status = CONVOY_OK;
     if (options->arguments.count != 1)
-        status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "regress needs exactly one problem string, got %zu", options->arguments.count);
+        status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "regress needs exactly one problem string, got %zu",
+                             options->arguments.count);
     else if (!plain_name(options->name))
-        status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--name: a short name of lower-case letters, digits and dashes is needed");
+        status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER,
+                             "--name: a short name of lower-case letters, digits and dashes is needed");
     else if (!options->why || !strchr(options->why, ' ') || strpbrk(options->why, "\r\n"))
         status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--why: a sentence on one line is needed");
     else if (options->tables.count > 1)

@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 /* Layers and multiply-adds with multiplicity; parameters of convolutions (biases too) and gamma and beta of batch norm. */
-struct totals { int64_t layers, convolutions, macs, parameters; };
+struct totals {
+    int64_t layers, convolutions, macs, parameters;
+};
 
 static void add_row(struct totals *totals, const struct table_row *row)
 {
@@ -41,7 +43,8 @@ static void print_rows(const struct options *options, const struct table *table)
         putchar('\n');
         add_row(&totals, row);
     }
-    printf("%" PRId64 " layers, %" PRId64 " of them convolutions (fully connected included), %" PRId64 " MACs, %" PRId64 " parameters, counts applied\n",
+    printf("%" PRId64 " layers, %" PRId64 " of them convolutions (fully connected included), %" PRId64 " MACs, %" PRId64
+           " parameters, counts applied\n",
            totals.layers, totals.convolutions, totals.macs, totals.parameters);
 }
 

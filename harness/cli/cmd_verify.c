@@ -37,8 +37,9 @@ static void take_answer(struct record *record, const struct record *answer)
 void verify_case(const struct candidate *candidate, const struct options *options, struct record *record)
 {
     char request[1024];
-    snprintf(request, sizeof request, "verify\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRId64 "\t%d\t%s", candidate->variant, record->threads,
-             options->seed, options->mem_limit_bytes, FULL_MACS, options->strict, record->problem);
+    snprintf(request, sizeof request, "verify\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRId64 "\t%d\t%s",
+             candidate->variant, record->threads, options->seed, options->mem_limit_bytes, FULL_MACS, options->strict,
+             record->problem);
     struct session *session = &candidate->backend->session;
     struct session_end end;
     enum session_outcome outcome = session_call(session, request, options->timeout_s, &end);
@@ -60,14 +61,16 @@ void verify_case(const struct candidate *candidate, const struct options *option
 
 static void print_failure(const struct record *record)
 {
-    printf("%s%s%s %s%s%s %s", colour_bad(), record->verdict, colour_off(), record->backend, record->variant[0] ? ":" : "", record->variant,
-           record->problem);
+    printf("%s%s%s %s%s%s %s", colour_bad(), record->verdict, colour_off(), record->backend, record->variant[0] ? ":" : "",
+           record->variant, record->problem);
     if (record->network[0])
         printf(" (%s %s)", record->network, record->layer);
     printf("\n    %s\n    %s\n", record->reason, record->repro);
 }
 
-struct tally { size_t verdict[VERDICT_COUNT], failures; };
+struct tally {
+    size_t verdict[VERDICT_COUNT], failures;
+};
 
 static void count(struct tally *tally, const struct record *record, bool strict)
 {
@@ -86,8 +89,9 @@ static void print_tally(const struct tally *tally, size_t rows)
     printf("%s\n", tally->failures ? "" : rows ? "; no failure" : "");
 }
 
-static convoy_status verify_row(struct journal *journal, const struct options *options, const struct table_row *row, const struct candidate *candidate,
-                                int64_t threads, struct tally *tally, const struct progress *progress, struct convoy_error *err)
+static convoy_status verify_row(struct journal *journal, const struct options *options, const struct table_row *row,
+                                const struct candidate *candidate, int64_t threads, struct tally *tally,
+                                const struct progress *progress, struct convoy_error *err)
 {
     struct record record;
     journal_start(journal, options, row, candidate, threads, &record);
@@ -110,8 +114,8 @@ static convoy_status verify_row(struct journal *journal, const struct options *o
     return journal_add(journal, &record, err);
 }
 
-static convoy_status verify_all(struct journal *journal, const struct options *options, const struct lineup *lineup, const struct table *cases,
-                                struct tally *tally, struct convoy_error *err)
+static convoy_status verify_all(struct journal *journal, const struct options *options, const struct lineup *lineup,
+                                const struct table *cases, struct tally *tally, struct convoy_error *err)
 {
     const int64_t all_cores[] = {journal->machine.cores};
     const int64_t *threads = options->threads_count ? options->threads : all_cores;
@@ -178,7 +182,8 @@ int cmd_verify(const struct options *options)
             printf("rows: %s\n", journal.path);
     }
     if (options->junit && journal.count && status == CONVOY_OK)
-        status = junit_write(options->junit, journal.record, journal.count, options->strict ? outcome_strict : outcome_lenient, &err);
+        status =
+            junit_write(options->junit, journal.record, journal.count, options->strict ? outcome_strict : outcome_lenient, &err);
     if (status != CONVOY_OK)
         code = command_failed(&err);
     else if (tally.failures)

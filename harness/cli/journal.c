@@ -56,7 +56,6 @@ static convoy_status load_earlier(struct journal *journal, struct convoy_error *
     for (size_t r = 0; r < count && status == CONVOY_OK; r++)
         status = keep(journal, &records[r], err);
     free(records);
-    journal->resumed = journal->count;
     return status;
 }
 
@@ -64,8 +63,15 @@ convoy_status journal_open(struct journal *journal, const char *command, const s
 {
     *journal = (struct journal){.command = command};
     machine_describe(&journal->machine);
+    if (options->verified) {
+        const convoy_status status = results_read(options->verified, &journal->trusted, &journal->trusted_count, err);
+        if (status != CONVOY_OK)
+            return status;
+    }
     if (!options->output)
-        return options->resume ? convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--resume needs the file to go on with: -o FILE.csv") : CONVOY_OK;
+        return options->resume
+                   ? convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--resume needs the file to go on with: -o FILE.csv")
+                   : CONVOY_OK;
     const size_t length = strlen(options->output);
     int written;
     if (length && options->output[length - 1] == '/') {
@@ -89,14 +95,15 @@ convoy_status journal_close(struct journal *journal, struct convoy_error *err)
     const convoy_status status = journal->file ? results_close(journal->file, err) : CONVOY_OK;
     free(journal->record);
     free(journal->key);
+    free(journal->trusted);
     *journal = (struct journal){0};
     return status;
 }
 
 #define COPY(to, from) snprintf((to), sizeof(to), "%s", (from))
 
-void journal_start(const struct journal *journal, const struct options *options, const struct table_row *row, const struct candidate *candidate,
-                   int64_t threads, struct record *record)
+void journal_start(const struct journal *journal, const struct options *options, const struct table_row *row,
+                   const struct candidate *candidate, int64_t threads, struct record *record)
 {
     const struct backend *backend = candidate->backend;
     char name[128];
@@ -120,29 +127,37 @@ void journal_start(const struct journal *journal, const struct options *options,
     COPY(record->plugin_version, backend->version);
     COPY(record->plugin_hash, backend->entry->hash);
     utc_now(record->utc, sizeof record->utc, "%Y-%m-%dT%H:%M:%SZ");
-    snprintf(record->repro, sizeof record->repro, "convoy %s -b %s '%s' --seed %lld --threads %lld", journal->command, name, record->problem,
-             (long long)options->seed, (long long)threads);
+    snprintf(record->repro, sizeof record->repro, "convoy %s -b %s '%s' --seed %lld --threads %lld", journal->command, name,
+             record->problem, (long long)options->seed, (long long)threads);
 }
 
 const struct record *journal_find(const struct journal *journal, const struct record *record)
 {
     const uint64_t key = key_of(record);
     for (size_t r = 0; r < journal->count; r++) {
-        if (journal->key[r] == key && results_same_case(&journal->record[r], record) && !strcmp(journal->record[r].plugin_hash, record->plugin_hash))
+        if (journal->key[r] == key && results_same_case(&journal->record[r], record) &&
+            !strcmp(journal->record[r].plugin_hash, record->plugin_hash))
             return &journal->record[r];
     }
     return NULL;
+}
+
+static bool same_verdict(const struct record *a, const struct record *b)
+{
+    return !strcmp(a->problem, b->problem) && !strcmp(a->backend, b->backend) && !strcmp(a->variant, b->variant) &&
+           !strcmp(a->plugin_hash, b->plugin_hash) && a->threads == b->threads && a->seed == b->seed;
 }
 
 const struct record *journal_find_problem(const struct journal *journal, const struct record *record)
 {
     const uint64_t key = key_of(record);
     for (size_t r = 0; r < journal->count; r++) {
-        const struct record *other = &journal->record[r];
-        if (journal->key[r] == key && !strcmp(other->problem, record->problem) && !strcmp(other->backend, record->backend) &&
-            !strcmp(other->variant, record->variant) && !strcmp(other->plugin_hash, record->plugin_hash) && other->threads == record->threads &&
-            other->seed == record->seed)
-            return other;
+        if (journal->key[r] == key && same_verdict(&journal->record[r], record))
+            return &journal->record[r];
+    }
+    for (size_t r = 0; r < journal->trusted_count; r++) {
+        if (!strcmp(journal->trusted[r].command, "verify") && same_verdict(&journal->trusted[r], record))
+            return &journal->trusted[r];
     }
     return NULL;
 }
@@ -153,7 +168,8 @@ convoy_status journal_add(struct journal *journal, const struct record *record, 
         struct convoy_error cause = {.struct_size = sizeof cause};
         const convoy_status status = results_append(journal->file, record, &cause);
         if (status != CONVOY_OK)
-            return convoy_fail(err, status, cause.why, "%.160s; %zu finished rows are safe, go on with --resume", cause.text, journal->count);
+            return convoy_fail(err, status, cause.why, "%.160s; %zu finished rows are safe, go on with --resume", cause.text,
+                               journal->count);
     }
     return keep(journal, record, err);
 }

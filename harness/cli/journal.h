@@ -1,5 +1,5 @@
-/* journal: the rows of this run: in memory for the summary, in a file that survives any crash, and, with --resume, the rows that an
- * earlier run left there. */
+/* journal: the rows of this run: in memory for the summary, in a file that survives any crash, and, with --resume, the rows that
+ * an earlier run left there. */
 #ifndef CONVOY_CLI_JOURNAL_H
 #define CONVOY_CLI_JOURNAL_H
 
@@ -13,11 +13,13 @@
 struct journal {
     const char *command;
     struct machine machine;
-    struct results_file *file;    /* NULL: no -o                                                     */
+    struct results_file *file; /* NULL: no -o                                                     */
     char path[4096];
     struct record *record;
-    uint64_t *key;                /* hash of what makes a row a case                                   */
-    size_t count, capacity, resumed;
+    uint64_t *key; /* hash of what makes a row a case                                   */
+    size_t count, capacity;
+    struct record *trusted; /* rows of --verified                                                */
+    size_t trusted_count;
 };
 
 /* Reads what is there with --resume. -o FOLDER/ makes FOLDER/MACHINE/UTC-REVISION-COMMAND.csv. */
@@ -25,13 +27,14 @@ convoy_status journal_open(struct journal *journal, const char *command, const s
 convoy_status journal_close(struct journal *journal, struct convoy_error *err);
 
 /* Starts a record for a case: everything that is known before it runs, the repro line included. */
-void journal_start(const struct journal *journal, const struct options *options, const struct table_row *row, const struct candidate *candidate,
-                   int64_t threads, struct record *record);
+void journal_start(const struct journal *journal, const struct options *options, const struct table_row *row,
+                   const struct candidate *candidate, int64_t threads, struct record *record);
 
 /* The row that an earlier run or this one has for exactly this case and this build of the plugin; NULL: none. */
 const struct record *journal_find(const struct journal *journal, const struct record *record);
 
-/* A row with the same verdict by definition: same problem, candidate, threads and seed, whatever the network and layer; NULL: none. */
+/* A row with the same verdict by definition: same problem, candidate, plugin file, threads and seed, whatever the network and
+ * layer, of this run or of --verified; NULL: none. */
 const struct record *journal_find_problem(const struct journal *journal, const struct record *record);
 
 /* Appends to the file at once and keeps a copy. */

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void copy_field(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from); }
+static void copy_field(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from);
+}
 
 /* Fills what the plugin says of itself, or the reason why it cannot be used. */
 static void introduce(struct backend *backend, int64_t timeout_s)
@@ -29,7 +32,8 @@ static void introduce(struct backend *backend, int64_t timeout_s)
     copy_field(backend->threading, sizeof backend->threading, field[4]);
     copy_field(backend->summary, sizeof backend->summary, field[5]);
     char *save = NULL;
-    for (char *word = strtok_r(field[6], ",", &save); word && backend->variants < LINEUP_MAX_VARIANTS; word = strtok_r(NULL, ",", &save))
+    for (char *word = strtok_r(field[6], ",", &save); word && backend->variants < LINEUP_MAX_VARIANTS;
+         word = strtok_r(NULL, ",", &save))
         copy_field(backend->variant[backend->variants++], sizeof backend->variant[0], word);
     if (!backend->variants)
         backend->variants = 1;
@@ -52,7 +56,8 @@ static convoy_status unknown_backend(const struct lineup *lineup, const char *se
     size_t used = 0;
     for (size_t b = 0; b < lineup->backends && used < sizeof names; b++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", b ? ", " : "", lineup->backend[b].entry->name);
-    return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "-b %s: no such backend; found: %s", selection, names[0] ? names : "none at all");
+    return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "-b %s: no such backend; found: %s", selection,
+                       names[0] ? names : "none at all");
 }
 
 static convoy_status unknown_variant(const struct backend *backend, const char *selection, struct convoy_error *err)
@@ -61,8 +66,8 @@ static convoy_status unknown_variant(const struct backend *backend, const char *
     size_t used = 0;
     for (size_t v = 0; v < backend->variants && used < sizeof names; v++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", v ? ", " : "", backend->variant[v]);
-    return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "-b %s: no such variant; %s has: %s", selection, backend->entry->name,
-                       names[0] ? names : "none");
+    return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "-b %s: no such variant; %s has: %s", selection,
+                       backend->entry->name, names[0] ? names : "none");
 }
 
 static void add_candidate(struct lineup *lineup, struct backend *backend, const char *variant)
@@ -132,7 +137,9 @@ convoy_status lineup_open(const struct options *options, struct lineup *lineup, 
         status = select_by_name(lineup, options->backends.item[b], options->timeout_s, err);
     for (size_t b = 0; b < lineup->backends && !options->backends.count; b++) {
         introduce(&lineup->backend[b], options->timeout_s);
-        if (lineup->backend[b].usable)
+        if (lineup->backend[b].usable && options->first_variants)
+            add_candidate(lineup, &lineup->backend[b], lineup->backend[b].variant[0]);
+        else if (lineup->backend[b].usable)
             add_all_variants(lineup, &lineup->backend[b]);
     }
     if (status != CONVOY_OK)

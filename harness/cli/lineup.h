@@ -13,25 +13,28 @@ struct backend {
     const struct registry_entry *entry;
     struct session session;
     bool usable;
-    char reason[320];              /* why not usable                                               */
+    char reason[320]; /* why not usable                                               */
     char version[32], author[64], threading[16], summary[160];
     char variant[LINEUP_MAX_VARIANTS][48];
-    size_t variants;               /* at least 1; a plugin without variants has one named ""        */
+    size_t variants; /* at least 1; a plugin without variants has one named ""        */
 };
 
-struct candidate { struct backend *backend; const char *variant; };
+struct candidate {
+    struct backend *backend;
+    const char *variant;
+};
 
 struct lineup {
     struct registry registry;
     struct backend *backend;
     size_t backends;
-    struct candidate *candidate;   /* in the order of -b, else by name, variants in the plugin's order */
+    struct candidate *candidate; /* in the order of -b, else by name, variants in the plugin's order */
     size_t candidates;
-    const char *referee;           /* path of naive, or NULL                                         */
+    const char *referee; /* path of naive, or NULL                                         */
 };
 
-/* Starts one worker per backend that -b names (or every one found) and asks it who it is. A backend named by -b must be usable; others
- * that are not are kept with their reason. */
+/* Starts one worker per backend that -b names (or every one found) and asks it who it is. A backend named by -b must be usable;
+ * others that are not are kept with their reason. */
 convoy_status lineup_open(const struct options *options, struct lineup *lineup, struct convoy_error *err);
 void lineup_close(struct lineup *lineup);
 

@@ -15,22 +15,29 @@ static const struct command commands[] = {
      CMD_LIST, cmd_list},
     {"table", "[NAME-OR-FILE...]", "Lists the layer tables, or the rows of some with their multiply-adds and parameters.",
      "examples:\n  convoy table\n  convoy table vgg-d --op conv\n", CMD_TABLE, cmd_table},
-    {"verify", "[options] [PROBLEM...]", "Checks backends against the referee: exact integers, identities, bounds by numerics class.",
-     "Without a table or a problem the table smoke is taken; rows of tables are checked in all passes, a problem string in the pass\n"
+    {"verify", "[options] [PROBLEM...]",
+     "Checks backends against the referee: exact integers, identities, bounds by numerics class.",
+     "Without a table or a problem the table smoke is taken; rows of tables are checked in all passes, a problem string in the "
+     "pass\n"
      "that it names. Exit code: 0 all right, 1 a failure, 3 interrupted, 4 usage or environment.\n\nexamples:\n"
      "  convoy verify\n"
      "  convoy verify -b im2col:panel --table vgg-d --table resnet50 -o verify.csv\n"
      "  convoy verify -b im2col 'conv_fwd:n2c16h13k16kh3p1' --seed 7\n",
      CMD_VERIFY, cmd_verify},
-    {"bench", "[options] [PROBLEM...]", "Times backends in interleaved rounds, after each has passed verification on the very shape.",
-     "Rows of tables are timed forward unless --pass says otherwise. GFLOP/s are effective: the operations of the direct algorithm,\n"
-     "whatever was computed, over the median. Exit code: 0 done, 1 a backend failed verification, 3 interrupted, 4 usage.\n\nexamples:\n"
+    {"bench", "[options] [PROBLEM...]",
+     "Times backends in interleaved rounds, after each has passed verification on the very shape.",
+     "Rows of tables are timed forward unless --pass says otherwise. GFLOP/s are effective: the operations of the direct "
+     "algorithm,\n"
+     "whatever was computed, over the median. Exit code: 0 done, 1 a backend failed verification, 3 interrupted, 4 "
+     "usage.\n\nexamples:\n"
      "  convoy bench --table vgg-d --op conv --threads 1 -o results/\n"
      "  convoy bench -b im2col:panel -b im2col:whole 'conv_fwd:n1c256h56k256kh3p1'\n"
      "  convoy bench --table resnet50 -o bench.csv --resume\n",
      CMD_BENCH, cmd_bench},
-    {"conform", "[options] PLUGIN.so", "Judges one plugin against the contract of the ABI, as a report that its author can act on.",
-     "Contract rules, what it can do and why not the rest, errors in units of the bound, and its speed beside im2col. A backend that\n"
+    {"conform", "[options] PLUGIN.so",
+     "Judges one plugin against the contract of the ABI, as a report that its author can act on.",
+     "Contract rules, what it can do and why not the rest, errors in units of the bound, and its speed beside im2col. A backend "
+     "that\n"
      "is found by name is taken with -b instead of a file.\n\nexamples:\n"
      "  convoy conform ./convoy_mine.so\n  convoy conform -b template\n",
      CMD_CONFORM, cmd_conform},
@@ -40,11 +47,13 @@ static const struct command commands[] = {
      "  convoy run -b im2col 'conv_fwd:n1c3h32k8kh3p1' --x x.npy --w w.npy --y y.npy\n"
      "  convoy run -b naive 'maxpool_fwd:n1c8h32kh2s2' --x x.npy --y y.npy --index i.npy\n",
      CMD_RUN, cmd_run},
-    {"regress", "PROBLEM --name NAME --why SENTENCE", "Keeps a failing case: appends it to the table regress, which every verification can run.",
+    {"regress", "PROBLEM --name NAME --why SENTENCE",
+     "Keeps a failing case: appends it to the table regress, which every verification can run.",
      "A problem that is there already is not added twice. --table FILE.csv keeps it in another table.\n\nexample:\n"
      "  convoy regress 'conv_fwd:c3h9k4kh3s2p1' --name odd-stride-2 --why \"The last row was dropped where h is odd.\"\n",
      CMD_REGRESS, cmd_regress},
-    {"new-kernel", "NAME", "Makes a working kernel folder from the template.", "example:\n  convoy new-kernel direct7\n", CMD_NEW_KERNEL, cmd_new_kernel},
+    {"new-kernel", "NAME", "Makes a working kernel folder from the template.", "example:\n  convoy new-kernel direct7\n",
+     CMD_NEW_KERNEL, cmd_new_kernel},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -54,7 +63,10 @@ static void interrupt(int number)
     (void)number;
     interrupted = 1;
 }
-bool command_interrupted(void) { return interrupted != 0; }
+bool command_interrupted(void)
+{
+    return interrupted != 0;
+}
 
 int command_failed(const struct convoy_error *err)
 {
@@ -64,11 +76,13 @@ int command_failed(const struct convoy_error *err)
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: convoy COMMAND [options]\n\nConvoy compares convolution, pooling and batch-norm kernels: is it right, how fast, how far from the limit?\n\n");
+    fprintf(out, "usage: convoy COMMAND [options]\n\nConvoy compares convolution, pooling and batch-norm kernels: is it right, "
+                 "how fast, how far from the limit?\n\n");
     for (size_t c = 0; c < COMMAND_COUNT; c++)
         fprintf(out, "  %-11s %s\n", commands[c].name, commands[c].summary);
-    fprintf(out, "\n`convoy COMMAND --help` shows options and examples.\n"
-                 "exit codes: 0 ok, 1 a correctness failure, 2 a regression, 3 inconclusive or interrupted, 4 usage or environment\n");
+    fprintf(out,
+            "\n`convoy COMMAND --help` shows options and examples.\n"
+            "exit codes: 0 ok, 1 a correctness failure, 2 a regression, 3 inconclusive or interrupted, 4 usage or environment\n");
 }
 
 int main(int argc, char **argv)

@@ -15,7 +15,12 @@
 static const char *const descriptions[] = {[SLOT_F32] = "<f4", [SLOT_U8] = "|u1", [SLOT_S32] = "<i4"};
 enum { MAX_RANK = 8, MAX_HEADER_BYTES = 65536 };
 
-struct header { char descr[16]; bool fortran; int rank; int64_t extent[MAX_RANK]; };
+struct header {
+    char descr[16];
+    bool fortran;
+    int rank;
+    int64_t extent[MAX_RANK];
+};
 
 static const char *skip_space(const char *p)
 {
@@ -70,7 +75,10 @@ static void print_shape(char *buf, size_t size, int rank, const int64_t *extent)
 {
     size_t used = (size_t)snprintf(buf, size, "(");
     for (int d = 0; d < rank && used < size; d++)
-        used += (size_t)snprintf(buf + used, size - used, "%lld%s", (long long)extent[d], d + 1 < rank ? ", " : rank == 1 ? "," : "");
+        used += (size_t)snprintf(buf + used, size - used, "%lld%s", (long long)extent[d],
+                                 d + 1 < rank ? ", "
+                                 : rank == 1  ? ","
+                                              : "");
     if (used < size)
         snprintf(buf + used, size - used, ")");
 }
@@ -92,7 +100,8 @@ static convoy_status read_header(FILE *file, const char *path, struct header *he
             return bad(err, path, "the file ends inside its header");
         length |= (size_t)head[10] << 16 | (size_t)head[11] << 24;
     } else if (head[6] != 1) {
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: NPY version %d.%d; 1.0 and 2.0 can be read", path, head[6], head[7]);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: NPY version %d.%d; 1.0 and 2.0 can be read", path, head[6],
+                           head[7]);
     }
     if (length > MAX_HEADER_BYTES)
         return bad(err, path, "the header is longer than 64 KiB");
@@ -124,14 +133,15 @@ convoy_status npy_read(const char *path, const struct slot_info *info, void *dat
     print_shape(got, sizeof got, header.rank, header.extent);
     print_shape(want, sizeof want, info->rank, info->extent);
     if (strcmp(header.descr, descriptions[info->type])) {
-        status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_DTYPE, "%s: holds elements of type '%s', wanted '%s'", path, header.descr,
-                             descriptions[info->type]);
+        status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_DTYPE, "%s: holds elements of type '%s', wanted '%s'", path,
+                             header.descr, descriptions[info->type]);
     } else if (header.fortran && header.rank > 1) {
         status = bad(err, path, "holds Fortran order, wanted C order (numpy.ascontiguousarray)");
     } else if (strcmp(got, want)) {
         status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s: holds shape %s, wanted %s", path, got, want);
     } else if (fread(data, 1, (size_t)info->bytes, file) != (size_t)info->bytes) {
-        status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s: ends before its %lld bytes of data", path, (long long)info->bytes);
+        status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s: ends before its %lld bytes of data", path,
+                             (long long)info->bytes);
     } else if (fgetc(file) != EOF) {
         status = bad(err, path, "goes on after its data");
     }
@@ -144,18 +154,21 @@ convoy_status npy_write(const char *path, const struct slot_info *info, const vo
 {
     char shape[96], text[256], temporary[4096];
     print_shape(shape, sizeof shape, info->rank, info->extent);
-    int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descriptions[info->type], shape);
+    int length =
+        snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descriptions[info->type], shape);
     const int padded = (10 + length + 1 + 63) / 64 * 64 - 10; /* 10 + length is a multiple of 64 */
     memset(text + length, ' ', (size_t)(padded - length));
     text[padded - 1] = '\n';
-    const unsigned char head[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(padded & 255), (unsigned char)(padded >> 8)};
+    const unsigned char head[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(padded & 255), (unsigned char)(padded >> 8)};
     length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof temporary)
         return bad(err, path, "the path is too long");
     FILE *file = fopen(temporary, "wb");
     if (!file)
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: %s", path, strerror(errno));
-    const bool written = fwrite(head, 1, sizeof head, file) == sizeof head && fwrite(text, 1, (size_t)padded, file) == (size_t)padded &&
+    const bool written = fwrite(head, 1, sizeof head, file) == sizeof head &&
+                         fwrite(text, 1, (size_t)padded, file) == (size_t)padded &&
                          fwrite(data, 1, (size_t)info->bytes, file) == (size_t)info->bytes;
     const int write_error = errno;
     const bool closed = fclose(file) == 0;

@@ -21,25 +21,38 @@ struct spec {
 #define AT(member) offsetof(struct options, member)
 enum { CMD_CASES = CMD_VERIFY | CMD_BENCH, CMD_PLUGINS = CMD_CASES | CMD_LIST | CMD_RUN | CMD_CONFORM };
 static const struct spec specs[] = {
-    {"backend", 'b', "NAME[:VARIANT]", "backend to use; repeatable (default: all, in all variants)", KIND_LIST, AT(backends), CMD_PLUGINS, 0},
-    {"table", 't', "NAME-OR-FILE", "layer table; repeatable (`convoy table` lists them)", KIND_LIST, AT(tables), CMD_CASES | CMD_REGRESS, 0},
+    {"backend", 'b', "NAME[:VARIANT]", "backend to use; repeatable (default: all, in all variants)", KIND_LIST, AT(backends),
+     CMD_PLUGINS, 0},
+    {"first-variants", 0, NULL, "without -b: only the first variant of each backend, its default", KIND_FLAG, AT(first_variants),
+     CMD_CASES, 0},
+    {"table", 't', "NAME-OR-FILE", "layer table; repeatable (`convoy table` lists them)", KIND_LIST, AT(tables),
+     CMD_CASES | CMD_REGRESS, 0},
     {"pass", 0, "PASS", "fwd, bwd-data, bwd-weights or all", KIND_PASS, AT(passes), CMD_CASES, 0},
     {"op", 0, "OP", "conv, pool, bn, eltwise or all", KIND_FAMILY, AT(families), CMD_CASES | CMD_TABLE, 0},
     {"batch", 0, "N", "batch size in place of the table's", KIND_COUNT, AT(batch), CMD_CASES, 1},
-    {"threads", 0, "N[,N]", "thread counts (default: verify all cores, bench 1 and all cores)", KIND_THREADS, AT(threads), CMD_CASES | CMD_RUN | CMD_CONFORM, 0},
+    {"threads", 0, "N[,N]", "thread counts (default: verify all cores, bench 1 and all cores)", KIND_THREADS, AT(threads),
+     CMD_CASES | CMD_RUN | CMD_CONFORM, 0},
     {"seed", 0, "N", "seed of the data (default 1)", KIND_COUNT, AT(seed), CMD_CASES | CMD_CONFORM, 0},
-    {"timeout", 0, "SECONDS", "limit for one case; a plugin that hangs gets TIMEOUT (default 120)", KIND_COUNT, AT(timeout_s), CMD_PLUGINS, 1},
-    {"mem-limit", 0, "BYTES", "most workspace and prepared weights a plan may ask for (suffix K, M, G)", KIND_BYTES, AT(mem_limit_bytes), CMD_CASES | CMD_RUN, 0},
+    {"timeout", 0, "SECONDS", "limit for one case; a plugin that hangs gets TIMEOUT (default 120)", KIND_COUNT, AT(timeout_s),
+     CMD_PLUGINS, 1},
+    {"mem-limit", 0, "BYTES", "most workspace and prepared weights a plan may ask for (suffix K, M, G)", KIND_BYTES,
+     AT(mem_limit_bytes), CMD_CASES | CMD_RUN, 0},
     {"rounds", 0, "N", "interleaved rounds per case (default 9)", KIND_COUNT, AT(rounds), CMD_BENCH, 1},
-    {"budget", 0, "SECONDS", "a candidate gets no further round once its rounds took this long (default 4)", KIND_SECONDS, AT(budget_s), CMD_BENCH, 0},
+    {"budget", 0, "SECONDS", "a candidate gets no further round once its rounds took this long (default 4)", KIND_SECONDS,
+     AT(budget_s), CMD_BENCH, 0},
+    {"verified", 0, "FILE.csv", "take verdicts from these rows of `verify` where plugin file, problem, threads and seed agree",
+     KIND_TEXT, AT(verified), CMD_BENCH, 0},
     {"strict", 0, NULL, "MARGINAL counts as a failure", KIND_FLAG, AT(strict), CMD_CASES | CMD_CONFORM, 0},
-    {"output", 'o', "FILE.csv", "append each row to this file as it is finished; a folder gets MACHINE/UTC-REVISION-COMMAND.csv", KIND_TEXT, AT(output), CMD_CASES, 0},
+    {"output", 'o', "FILE.csv", "append each row to this file as it is finished; a folder gets MACHINE/UTC-REVISION-COMMAND.csv",
+     KIND_TEXT, AT(output), CMD_CASES, 0},
     {"junit", 0, "FILE.xml", "also write the verdicts as JUnit XML", KIND_TEXT, AT(junit), CMD_VERIFY, 0},
     {"why", 0, "SENTENCE", "why the case is kept: what went wrong once", KIND_TEXT, AT(why), CMD_REGRESS, 0},
     {"name", 0, "NAME", "short name of the case, letters, digits and dashes", KIND_TEXT, AT(name), CMD_REGRESS, 0},
     {"resume", 0, NULL, "go on with the cases that FILE.csv does not hold yet", KIND_FLAG, AT(resume), CMD_CASES, 0},
-    {"plugin", 0, "FILE-OR-DIR", "also look for plugins here, before all other places; repeatable", KIND_LIST, AT(plugins), CMD_PLUGINS, 0},
-    {"in-process", 0, NULL, "load plugins into this process, for debuggers: a crash ends the run", KIND_FLAG, AT(in_process), CMD_PLUGINS, 0},
+    {"plugin", 0, "FILE-OR-DIR", "also look for plugins here, before all other places; repeatable", KIND_LIST, AT(plugins),
+     CMD_PLUGINS, 0},
+    {"in-process", 0, NULL, "load plugins into this process, for debuggers: a crash ends the run", KIND_FLAG, AT(in_process),
+     CMD_PLUGINS, 0},
     {"quiet", 'q', NULL, "no progress, no matrices", KIND_FLAG, AT(quiet), CMD_CASES, 0},
     {"help", 'h', NULL, "this text", KIND_FLAG, AT(help), ~0u, 0},
 };
@@ -116,8 +129,14 @@ static bool parse_bit(const char *text, const char *(*name_of)(int), int count, 
     }
     return false;
 }
-static const char *family_at(int i) { return family_name((enum problem_family)i); }
-static const char *pass_at(int i) { return pass_name((enum problem_pass)i); }
+static const char *family_at(int i)
+{
+    return family_name((enum problem_family)i);
+}
+static const char *pass_at(int i)
+{
+    return pass_name((enum problem_pass)i);
+}
 
 static convoy_status assign(const struct spec *spec, const char *value, struct options *options, struct convoy_error *err)
 {
@@ -152,13 +171,19 @@ static convoy_status assign(const struct spec *spec, const char *value, struct o
         return CONVOY_OK;
     }
     case KIND_BYTES:
-        return parse_bytes(value, member) ? CONVOY_OK : invalid(err, spec->name, value, "bytes, with suffix K, M, G or T if you like");
+        return parse_bytes(value, member) ? CONVOY_OK
+                                          : invalid(err, spec->name, value, "bytes, with suffix K, M, G or T if you like");
     case KIND_FAMILY:
-        return parse_bit(value, family_at, FAMILY_COUNT, member) ? CONVOY_OK : invalid(err, spec->name, value, "conv, pool, bn, eltwise or all");
+        return parse_bit(value, family_at, FAMILY_COUNT, member)
+                   ? CONVOY_OK
+                   : invalid(err, spec->name, value, "conv, pool, bn, eltwise or all");
     case KIND_PASS:
-        return parse_bit(value, pass_at, PASS_COUNT, member) ? CONVOY_OK : invalid(err, spec->name, value, "fwd, bwd-data, bwd-weights or all");
+        return parse_bit(value, pass_at, PASS_COUNT, member)
+                   ? CONVOY_OK
+                   : invalid(err, spec->name, value, "fwd, bwd-data, bwd-weights or all");
     case KIND_THREADS:
-        return parse_threads(value, options) ? CONVOY_OK : invalid(err, spec->name, value, "thread counts from 1 up, separated by commas");
+        return parse_threads(value, options) ? CONVOY_OK
+                                             : invalid(err, spec->name, value, "thread counts from 1 up, separated by commas");
     }
     return CONVOY_INVALID;
 }
@@ -218,8 +243,8 @@ convoy_status opt_parse(const struct command *command, int argc, char **argv, st
             value = word[2] ? word + 2 : NULL;
         }
         if (!spec && slot < 0)
-            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "unknown option %s for `convoy %s`; see `convoy %s --help`", word,
-                               command->name, command->name);
+            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "unknown option %s for `convoy %s`; see `convoy %s --help`",
+                               word, command->name, command->name);
         if (spec && spec->kind == KIND_FLAG) {
             if (value)
                 return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--%s takes no value", spec->name);

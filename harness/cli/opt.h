@@ -8,29 +8,41 @@
 enum exit_code { EXIT_OK = 0, EXIT_INCORRECT = 1, EXIT_REGRESSION = 2, EXIT_INCONCLUSIVE = 3, EXIT_USAGE = 4 };
 
 enum { OPT_MAX_LIST = 64, OPT_MAX_THREADS = 8 };
-struct opt_list { const char *item[OPT_MAX_LIST]; size_t count; };
+struct opt_list {
+    const char *item[OPT_MAX_LIST];
+    size_t count;
+};
 
 struct options {
     struct opt_list backends, tables, plugins;
-    struct opt_list arguments;               /* problem strings; names for `table` and `new-kernel`            */
-    uint32_t families, passes;               /* bit masks over problem_family and problem_pass; 0: the command's default */
-    int64_t batch;                           /* 0: as in the table                                             */
+    struct opt_list arguments; /* problem strings; names for `table` and `new-kernel`            */
+    uint32_t families, passes; /* bit masks over problem_family and problem_pass; 0: the command's default */
+    int64_t batch;             /* 0: as in the table                                             */
     int64_t threads[OPT_MAX_THREADS];
-    size_t threads_count;                    /* 0: the command's default                                       */
+    size_t threads_count; /* 0: the command's default                                       */
     int64_t seed, timeout_s, rounds;
     double budget_s;
     uint64_t mem_limit_bytes;
-    const char *output, *junit, *why, *name;
+    const char *output, *verified, *junit, *why, *name;
     const char *slot_file[CONVOY_NSLOTS];
-    bool resume, strict, in_process, quiet, help;
+    bool resume, strict, in_process, first_variants, quiet, help;
 };
 
 struct command {
     const char *name, *usage, *summary, *details; /* details: paragraphs and examples for --help                */
-    uint32_t bit;                                  /* which options apply (enum command_bit)                     */
+    uint32_t bit;                                 /* which options apply (enum command_bit)                     */
     int (*run)(const struct options *options);
 };
-enum command_bit { CMD_LIST = 1, CMD_TABLE = 2, CMD_VERIFY = 4, CMD_BENCH = 8, CMD_RUN = 16, CMD_NEW_KERNEL = 32, CMD_REGRESS = 64, CMD_CONFORM = 128 };
+enum command_bit {
+    CMD_LIST = 1,
+    CMD_TABLE = 2,
+    CMD_VERIFY = 4,
+    CMD_BENCH = 8,
+    CMD_RUN = 16,
+    CMD_NEW_KERNEL = 32,
+    CMD_REGRESS = 64,
+    CMD_CONFORM = 128
+};
 
 /* argv after the command's name. On failure a sentence that names the option, and CONVOY_INVALID. Strings are borrowed. */
 convoy_status opt_parse(const struct command *command, int argc, char **argv, struct options *options, struct convoy_error *err);

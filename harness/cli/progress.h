@@ -6,7 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct progress { size_t done, total; int64_t started_ns, shown_ns; bool terminal, quiet; };
+struct progress {
+    size_t done, total;
+    int64_t started_ns, shown_ns;
+    bool terminal, quiet;
+};
 
 void progress_start(struct progress *progress, size_t total, bool quiet);
 void progress_show(struct progress *progress, const char *current); /* before a case               */

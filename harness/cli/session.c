@@ -36,7 +36,10 @@ size_t session_split(char *line, char **field, size_t max)
 }
 
 /* The worker for debuggers: the same loop on a thread of this process. */
-struct local_worker { int fd; const char *plugin, *referee; };
+struct local_worker {
+    int fd;
+    const char *plugin, *referee;
+};
 static void *run_local(void *context)
 {
     struct local_worker local = *(struct local_worker *)context;
@@ -62,8 +65,8 @@ static bool start_local(struct session *session, int fd)
     return true;
 }
 
-/* Between fork and exec only async-signal-safe calls. The program has loaded no plugin and no GPU runtime, and the worker begins anew
- * with exec, so nothing that dislikes fork is ever inherited. */
+/* Between fork and exec only async-signal-safe calls. The program has loaded no plugin and no GPU runtime, and the worker begins
+ * anew with exec, so nothing that dislikes fork is ever inherited. */
 static bool start_process(struct session *session, int fd)
 {
     char number[16];
@@ -78,10 +81,11 @@ static bool start_process(struct session *session, int fd)
             _exit(127);
         const struct rlimit no_core = {0, 0};
         setrlimit(RLIMIT_CORE, &no_core);
-        signal(SIGINT, SIG_IGN); /* ^C is the program's to handle: a case in flight may finish */
+        signal(SIGINT, SIG_IGN);            /* ^C is the program's to handle: a case in flight may finish */
         dup2(STDERR_FILENO, STDOUT_FILENO); /* what a plugin prints must not mix with results */
         fcntl(fd, F_SETFD, 0);
-        char *argv[] = {"convoy", "--worker", number, (char *)(uintptr_t)session->plugin, (char *)(uintptr_t)session->referee, NULL};
+        char *argv[] = {"convoy", "--worker", number, (char *)(uintptr_t)session->plugin, (char *)(uintptr_t)session->referee,
+                        NULL};
         execv("/proc/self/exe", argv);
         _exit(127);
     }
@@ -211,7 +215,8 @@ enum session_outcome session_call(struct session *session, const char *request, 
         }
         const int64_t left_ns = deadline - clock_ns();
         struct pollfd wait = {.fd = session->fd, .events = POLLIN};
-        const int ready = left_ns > 0 ? poll(&wait, 1, (int)(left_ns / 1000000 < INT32_MAX ? left_ns / 1000000 + 1 : INT32_MAX)) : 0;
+        const int ready =
+            left_ns > 0 ? poll(&wait, 1, (int)(left_ns / 1000000 < INT32_MAX ? left_ns / 1000000 + 1 : INT32_MAX)) : 0;
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready == 0) {
@@ -223,7 +228,8 @@ enum session_outcome session_call(struct session *session, const char *request, 
         }
         if (session->pending_bytes == sizeof session->pending)
             break; /* a line longer than any of ours: the stream is broken */
-        const ssize_t got = read(session->fd, session->pending + session->pending_bytes, sizeof session->pending - session->pending_bytes);
+        const ssize_t got =
+            read(session->fd, session->pending + session->pending_bytes, sizeof session->pending - session->pending_bytes);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)

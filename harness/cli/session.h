@@ -13,20 +13,24 @@ enum { SESSION_LINE_BYTES = 8192 };
 struct session {
     const char *plugin, *referee; /* paths, borrowed; "-" for none                                    */
     bool in_process;
-    pid_t pid;                    /* 0: not running                                                   */
+    pid_t pid; /* 0: not running                                                   */
     int fd;
     bool stopped;
     char line[SESSION_LINE_BYTES]; /* the last reply                                                  */
     size_t pending_bytes;
     char pending[SESSION_LINE_BYTES];
-    unsigned long starts;         /* how often a worker was started                                   */
+    unsigned long starts; /* how often a worker was started                                   */
 };
 
 enum session_outcome {
-    SESSION_REPLY,  /* session->line holds it                                                         */
-    SESSION_ENDED   /* the worker is gone: verdict and reason say how; the next call starts a new one */
+    SESSION_REPLY, /* session->line holds it                                                         */
+    SESSION_ENDED  /* the worker is gone: verdict and reason say how; the next call starts a new one */
 };
-struct session_end { enum verdict verdict; bool killed_from_outside; char reason[320]; };
+struct session_end {
+    enum verdict verdict;
+    bool killed_from_outside;
+    char reason[320];
+};
 
 void session_init(struct session *session, const char *plugin, const char *referee, bool in_process);
 

@@ -87,12 +87,13 @@ static convoy_status load_referee(struct worker *worker, struct convoy_error *er
     if (worker->referee_plugin->extension)
         worker->referee = worker->referee_plugin->extension(CONVOY_REFEREE_ID);
     if (!worker->referee)
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: offers no %s, so nothing can be verified against it", worker->referee_path,
-                           CONVOY_REFEREE_ID);
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: offers no %s, so nothing can be verified against it",
+                           worker->referee_path, CONVOY_REFEREE_ID);
     return CONVOY_OK;
 }
 
-static convoy_status open_instance(struct worker *worker, const char *variant, uint32_t threads, struct opened **out, struct convoy_error *err)
+static convoy_status open_instance(struct worker *worker, const char *variant, uint32_t threads, struct opened **out,
+                                   struct convoy_error *err)
 {
     for (size_t i = 0; i < worker->opened_count; i++) {
         if (worker->opened[i].threads == threads && !strcmp(worker->opened[i].variant, variant)) {
@@ -121,7 +122,10 @@ static convoy_status open_instance(struct worker *worker, const char *variant, u
     return CONVOY_OK;
 }
 
-static uint64_t whole(const char *text) { return strtoull(text, NULL, 10); }
+static uint64_t whole(const char *text)
+{
+    return strtoull(text, NULL, 10);
+}
 
 static convoy_status serve_hello(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
@@ -129,15 +133,18 @@ static convoy_status serve_hello(struct worker *worker, char **field, size_t fie
     const convoy_status status = load(worker, err);
     if (status != CONVOY_OK)
         return status;
-    static const char *const threading[] = {[CONVOY_THREADS_HOST] = "host", [CONVOY_THREADS_OWN] = "own", [CONVOY_THREADS_DEVICE] = "device"};
+    static const char *const threading[] = {
+        [CONVOY_THREADS_HOST] = "host", [CONVOY_THREADS_OWN] = "own", [CONVOY_THREADS_DEVICE] = "device"};
     const struct convoy_plugin *plugin = worker->plugin;
     char variants[2048] = "";
     size_t used = 0;
     for (const char *const *variant = plugin->variants; variant && *variant && used < sizeof variants; variant++)
         used += (size_t)snprintf(variants + used, sizeof variants - used, "%s%s", used ? "," : "", *variant);
     const uint32_t kind = plugin->threading;
-    reply(worker, "ok\t%s\t%s\t%s\t%s\t%s\t%s", plugin->name, plugin->version ? plugin->version : "", plugin->author ? plugin->author : "",
-          kind >= CONVOY_THREADS_HOST && kind <= CONVOY_THREADS_DEVICE ? threading[kind] : "unknown", plugin->summary ? plugin->summary : "", variants);
+    reply(worker, "ok\t%s\t%s\t%s\t%s\t%s\t%s", plugin->name, plugin->version ? plugin->version : "",
+          plugin->author ? plugin->author : "",
+          kind >= CONVOY_THREADS_HOST && kind <= CONVOY_THREADS_DEVICE ? threading[kind] : "unknown",
+          plugin->summary ? plugin->summary : "", variants);
     return CONVOY_OK;
 }
 
@@ -174,8 +181,11 @@ static convoy_status serve_verify(struct worker *worker, char **field, size_t fi
     if (status != CONVOY_OK)
         return status;
     host_stay_awake(opened->host, 0);
-    const struct verify_subject subject = {worker->plugin, opened->instance, host_table(opened->host), worker->referee, opened->variant};
-    const struct verify_options options = {.seed = whole(field[3]), .mem_limit_bytes = whole(field[4]), .full_macs = (int64_t)whole(field[5]),
+    const struct verify_subject subject = {worker->plugin, opened->instance, host_table(opened->host), worker->referee,
+                                           opened->variant};
+    const struct verify_options options = {.seed = whole(field[3]),
+                                           .mem_limit_bytes = whole(field[4]),
+                                           .full_macs = (int64_t)whole(field[5]),
                                            .strict = whole(field[6]) != 0};
     struct record *record = malloc(sizeof *record);
     if (!record)
@@ -183,7 +193,8 @@ static convoy_status serve_verify(struct worker *worker, char **field, size_t fi
     record_clear(record);
     if (worker->fpenv_changed) {
         snprintf(record->verdict, sizeof record->verdict, "%s", verdict_name(VERDICT_FPENV));
-        snprintf(record->reason, sizeof record->reason, "loading the plugin changes the floating-point environment (its constructors, or -ffast-math at its link)");
+        snprintf(record->reason, sizeof record->reason,
+                 "loading the plugin changes the floating-point environment (its constructors, or -ffast-math at its link)");
     } else {
         verify_run(&subject, &problem, &options, record);
     }
@@ -213,14 +224,15 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     if (status == CONVOY_OK)
         status = opened->instance->ops->supports(opened->instance, &problem.head, err);
     if (status == CONVOY_OK)
-        status = bench_open(opened->instance, host_table(opened->host), &problem, whole(field[3]), (int64_t)whole(field[4]), whole(field[5]),
-                            &worker->bench[id], &info, err);
+        status = bench_open(opened->instance, host_table(opened->host), &problem, whole(field[3]), (int64_t)whole(field[4]),
+                            whole(field[5]), &worker->bench[id], &info, err);
     if (status != CONVOY_OK) {
         worker->bench[id] = NULL;
         return status;
     }
-    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s", id, (long long)info.plan_ns, (long long)info.prepare_ns, (long long)info.iterations,
-          (unsigned long long)info.workspace_bytes, (unsigned long long)info.prepared_bytes, info.algorithm);
+    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s", id, (long long)info.plan_ns, (long long)info.prepare_ns,
+          (long long)info.iterations, (unsigned long long)info.workspace_bytes, (unsigned long long)info.prepared_bytes,
+          info.algorithm);
     return CONVOY_OK;
 }
 
@@ -300,7 +312,8 @@ static convoy_status serve_conform(struct worker *worker, char **field, size_t f
         status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
     if (status != CONVOY_OK)
         return status;
-    const struct verify_subject subject = {worker->plugin, opened->instance, host_table(opened->host), worker->referee, opened->variant};
+    const struct verify_subject subject = {worker->plugin, opened->instance, host_table(opened->host), worker->referee,
+                                           opened->variant};
     if (worker->fpenv_changed)
         finding_set(&finding, VERDICT_FPENV, "loading the plugin changes the floating-point environment");
     else
@@ -314,9 +327,9 @@ static const struct request {
     size_t fields; /* at least, the name included */
     convoy_status (*serve)(struct worker *worker, char **field, size_t fields, struct convoy_error *err);
 } requests[] = {
-    {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify}, {"open", 7, serve_open}, {"batch", 2, serve_batch},
-    {"close", 2, serve_close}, {"probe", 2, serve_probe},       {"run", 5, serve_run},
-    {"conform", 4, serve_conform},
+    {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify},
+    {"open", 7, serve_open},   {"batch", 2, serve_batch},       {"close", 2, serve_close},
+    {"probe", 2, serve_probe}, {"run", 5, serve_run},           {"conform", 4, serve_conform},
 };
 
 static void serve_line(struct worker *worker, char *line)

@@ -22,7 +22,7 @@ struct pool {
     pthread_mutex_t running; /* plans of one instance may execute at the same time; their loops take turns */
     pthreadpool_t workers;   /* NULL: one thread */
     unsigned threads;
-    uint32_t flags;          /* pthreadpool's */
+    uint32_t flags; /* pthreadpool's */
     struct loop loop;
     _Alignas(64) atomic_size_t next; /* all lanes write here: a cache line of its own */
 };

@@ -31,7 +31,8 @@ static void put_attribute(FILE *file, const char *name, const char *text)
 static void put_case(FILE *file, const struct record *record, enum junit_outcome outcome)
 {
     char name[sizeof record->problem + 96], group[sizeof record->network + sizeof record->layer + 2];
-    snprintf(name, sizeof name, "%s threads=%lld seed=%lld", record->problem, (long long)record->threads, (long long)record->seed);
+    snprintf(name, sizeof name, "%s threads=%lld seed=%lld", record->problem, (long long)record->threads,
+             (long long)record->seed);
     snprintf(group, sizeof group, "%s%s%s", record->network, record->layer[0] ? "." : "", record->layer);
     fputs("    <testcase", file);
     put_attribute(file, "classname", group[0] ? group : "problem");
@@ -85,8 +86,8 @@ static void put_suite(FILE *file, const struct record *records, size_t count, co
     fputs("  </testsuite>\n", file);
 }
 
-convoy_status junit_write(const char *path, const struct record *records, size_t count, enum junit_outcome (*outcome)(const struct record *record),
-                          struct convoy_error *err)
+convoy_status junit_write(const char *path, const struct record *records, size_t count,
+                          enum junit_outcome (*outcome)(const struct record *record), struct convoy_error *err)
 {
     char *temporary = NULL;
     if (asprintf(&temporary, "%s.%ld.tmp", path, (long)getpid()) < 0)

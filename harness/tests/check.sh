@@ -76,6 +76,8 @@ run_tap()
     skipped=$((skipped + skip))
     printf '%-6s%-28s %4d passed %4d failed %4d skipped %5d s%s\n' "$([ $not_ok = 0 ] && echo ok || echo FAIL)" "$name" \
         "$ok" "$not_ok" "$skip" $((SECONDS - begin)) "${trouble:+  ($trouble)}"
+    # What each mutant was called is part of the report, not only of a failure.
+    [ "$name" != test_mutants ] || [ $not_ok != 0 ] || grep '^   ' "$logs/out" | cut -c1-170
     if [ $not_ok != 0 ]; then
         sed 's/^/      /' "$logs/out" "$logs/err"
     elif [ $skip != 0 ]; then

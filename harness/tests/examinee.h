@@ -1,4 +1,5 @@
-/* examinee: runs verify_run in a child process, as a worker does, so that a test survives what the plugin does. For test programs. */
+/* examinee: runs verify_run in a child process, as a worker does, so that a test survives what the plugin does. For test
+ * programs. */
 #ifndef CONVOY_TESTS_EXAMINEE_H
 #define CONVOY_TESTS_EXAMINEE_H
 
@@ -33,7 +34,8 @@ static inline void examinee_child(const struct examinee_plugins *plugins, const 
     struct record record;
     struct host *const host = host_open(2, &err);
     record_clear(&record);
-    if (!host || !guard_install(fd) || loader_instance(plugins->subject, host_table(host), variant, &instance, &err) != CONVOY_OK) {
+    if (!host || !guard_install(fd) ||
+        loader_instance(plugins->subject, host_table(host), variant, &instance, &err) != CONVOY_OK) {
         dprintf(fd, "case\tNOT_RUN\t%s\n", err.text);
         _exit(1);
     }
@@ -69,7 +71,7 @@ static inline struct finding examinee_run(const struct examinee_plugins *plugins
     }
     close(ends[1]);
     size_t length = 0;
-    for (ssize_t got = 1; got > 0 && length < sizeof line - 1; length += got > 0 ? (size_t)got : 0)
+    for (ssize_t got = 1; got > 0 && length<sizeof line - 1; length += got> 0 ? (size_t)got : 0)
         got = read(ends[0], line + length, sizeof line - 1 - length);
     close(ends[0]);
     waitpid(child, NULL, 0);

@@ -9,7 +9,8 @@
 
 enum { COUNT = 4 };
 
-static struct comparison compare(const float *got, const struct convoy_verdict_terms *terms, double bound_everywhere, bool poisoned)
+static struct comparison compare(const float *got, const struct convoy_verdict_terms *terms, double bound_everywhere,
+                                 bool poisoned)
 {
     const struct answer answer = {.slot = CONVOY_Y, .count = COUNT, .terms = (struct convoy_verdict_terms *)(uintptr_t)terms};
     double bound[COUNT], unstable[COUNT];
@@ -100,7 +101,8 @@ static void test_sample_and_bytes(void **state)
     (void)state;
     const uint64_t index[2] = {1, 3};
     const struct convoy_verdict_terms terms[2] = {{7, 7, 7}, {0xa5, 0xa5, 0xa5}};
-    const struct answer answer = {.slot = CONVOY_INDEX, .count = 2, .index = index, .terms = (struct convoy_verdict_terms *)(uintptr_t)terms};
+    const struct answer answer = {
+        .slot = CONVOY_INDEX, .count = 2, .index = index, .terms = (struct convoy_verdict_terms *)(uintptr_t)terms};
     const double bound[2] = {0, 0};
     uint8_t got[5] = {1, 7, 1, 0xa5, 1};
     struct comparison result;
@@ -117,7 +119,8 @@ static void test_sample_and_bytes(void **state)
 static void test_element_name(void **state)
 {
     (void)state;
-    const struct slot_info image = {.rank = 4, .extent = {2, 3, 4, 5}, .elements = 120}, vector = {.rank = 1, .extent = {9}, .elements = 9};
+    const struct slot_info image = {.rank = 4, .extent = {2, 3, 4, 5}, .elements = 120},
+                           vector = {.rank = 1, .extent = {9}, .elements = 9};
     char name[64];
     compare_element_name(&image, CONVOY_Y, 119, name, sizeof name);
     assert_string_equal(name, "y[1,2,3,4]");
@@ -130,8 +133,9 @@ static void test_element_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equal),          cmocka_unit_test(test_units_of_the_bound), cmocka_unit_test(test_nan_is_wrong),
-        cmocka_unit_test(test_nan_is_wanted),  cmocka_unit_test(test_poison),             cmocka_unit_test(test_sample_and_bytes),
+        cmocka_unit_test(test_equal),        cmocka_unit_test(test_units_of_the_bound),
+        cmocka_unit_test(test_nan_is_wrong), cmocka_unit_test(test_nan_is_wanted),
+        cmocka_unit_test(test_poison),       cmocka_unit_test(test_sample_and_bytes),
         cmocka_unit_test(test_element_name),
     };
     return cmocka_run_group_tests_name("compare", tests, NULL, NULL);

@@ -53,7 +53,8 @@ static void test_same_seed_same_data(void **state)
     struct tensors a = open_tensors("conv_fwd:n2c3h5k4kh3b1"), b = open_tensors("conv_fwd:n2c3h5k4kh3b1");
     struct finding finding = finding_none();
     (void)state;
-    assert_true(fill_with_pattern(&a, &oracle, 7, FILL_UNIFORM, &finding) && fill_with_pattern(&b, &oracle, 7, FILL_UNIFORM, &finding));
+    assert_true(fill_with_pattern(&a, &oracle, 7, FILL_UNIFORM, &finding) &&
+                fill_with_pattern(&b, &oracle, 7, FILL_UNIFORM, &finding));
     assert_memory_equal(a.data[CONVOY_X], b.data[CONVOY_X], (size_t)a.info[CONVOY_X].bytes);
     assert_memory_equal(a.data[CONVOY_W], b.data[CONVOY_W], (size_t)a.info[CONVOY_W].bytes);
     assert_true(fill_with_pattern(&b, &oracle, 8, FILL_UNIFORM, &finding));
@@ -98,8 +99,8 @@ static void test_exact_integers_fit(void **state)
 static void test_rounded_integers_fit(void **state)
 {
     struct tensors tensors = open_tensors("conv_fwd:n1c512h10k4kh3p1");
-    const struct tolerance tolerance =
-        tolerance_for(&tensors, (struct convoy_numerics){.kind = CONVOY_NUM_WINOGRAD, .m = 7, .r = 3, .points = CONVOY_POINTS_GOOD});
+    const struct tolerance tolerance = tolerance_for(
+        &tensors, (struct convoy_numerics){.kind = CONVOY_NUM_WINOGRAD, .m = 7, .r = 3, .points = CONVOY_POINTS_GOOD});
     const struct fill_integers integers = fill_choose_integers(&tensors.problem, &tolerance);
     struct answer answer;
     struct finding finding = finding_none();
@@ -123,8 +124,8 @@ static void test_rounded_integers_fit(void **state)
 static void test_winograd_f2_weights(void **state)
 {
     struct tensors tensors = open_tensors("conv_fwd:n1c64h6k2kh3p1");
-    const struct tolerance tolerance =
-        tolerance_for(&tensors, (struct convoy_numerics){.kind = CONVOY_NUM_WINOGRAD, .m = 2, .r = 3, .points = CONVOY_POINTS_GOOD});
+    const struct tolerance tolerance = tolerance_for(
+        &tensors, (struct convoy_numerics){.kind = CONVOY_NUM_WINOGRAD, .m = 2, .r = 3, .points = CONVOY_POINTS_GOOD});
     const struct fill_integers integers = fill_choose_integers(&tensors.problem, &tolerance);
     struct finding finding = finding_none();
     (void)state;
@@ -203,9 +204,12 @@ static void test_thinning_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_seed_same_data), cmocka_unit_test(test_exact_integers_fit),
-        cmocka_unit_test(test_rounded_integers_fit), cmocka_unit_test(test_winograd_f2_weights),
-        cmocka_unit_test(test_saved_state_is_consistent), cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_same_seed_same_data),
+        cmocka_unit_test(test_exact_integers_fit),
+        cmocka_unit_test(test_rounded_integers_fit),
+        cmocka_unit_test(test_winograd_f2_weights),
+        cmocka_unit_test(test_saved_state_is_consistent),
+        cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_thinning_ends),
     };
     return cmocka_run_group_tests_name("fill", tests, open_oracle, close_oracle);

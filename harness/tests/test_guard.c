@@ -1,4 +1,6 @@
+#include "verify/compare.h"
 #include "verify/guard.h"
+#include "verify/slotmem.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -26,7 +28,7 @@ struct act {
     size_t bytes, align;
     enum guard_placement placement;
     enum guard_access access;
-    int64_t offset;   /* from the buffer's first byte */
+    int64_t offset; /* from the buffer's first byte */
     bool write;
 };
 
@@ -150,13 +152,110 @@ static void test_parse(void **state)
     assert_string_equal(finding.reason, "SIGSEGV at 0x0");
 }
 
+/* ---- a device domain: memory that the host cannot address, made of host memory ---- */
+
+struct device_buffer {
+    struct convoy_buffer base;
+    char *bytes;
+};
+
+static convoy_status device_alloc(struct convoy_memory *memory, uint64_t bytes, struct convoy_buffer **out,
+                                  struct convoy_error *err)
+{
+    struct device_buffer *const buffer = calloc(1, sizeof *buffer);
+    (void)err;
+    buffer->base = (struct convoy_buffer){memory, NULL, bytes};
+    buffer->bytes = calloc(1, (size_t)bytes);
+    *out = &buffer->base;
+    return CONVOY_OK;
+}
+
+static void device_free(struct convoy_memory *memory, struct convoy_buffer *buffer)
+{
+    (void)memory;
+    free(((struct device_buffer *)buffer)->bytes);
+    free(buffer);
+}
+
+static char *device_at(struct convoy_tensor tensor, uint64_t bytes)
+{
+    assert_true(tensor.offset % 4 == 0 && tensor.offset + bytes <= tensor.buffer->bytes);
+    return ((struct device_buffer *)tensor.buffer)->bytes + tensor.offset;
+}
+
+static convoy_status device_fill(struct convoy_memory *memory, struct convoy_tensor tensor, uint64_t bytes, uint32_t word,
+                                 struct convoy_error *err)
+{
+    char *const at = device_at(tensor, bytes);
+    (void)memory;
+    (void)err;
+    assert_true(bytes % sizeof word == 0);
+    for (uint64_t b = 0; b < bytes; b += sizeof word)
+        memcpy(at + b, &word, sizeof word);
+    return CONVOY_OK;
+}
+
+static convoy_status device_upload(struct convoy_memory *memory, struct convoy_tensor to, const void *from, uint64_t bytes,
+                                   struct convoy_error *err)
+{
+    (void)memory;
+    (void)err;
+    memcpy(device_at(to, bytes), from, (size_t)bytes);
+    return CONVOY_OK;
+}
+
+static convoy_status device_download(struct convoy_memory *memory, void *to, struct convoy_tensor from, uint64_t bytes,
+                                     struct convoy_error *err)
+{
+    (void)memory;
+    (void)err;
+    memcpy(to, device_at(from, bytes), (size_t)bytes);
+    return CONVOY_OK;
+}
+
+static void test_device_memory(void **state)
+{
+    struct convoy_memory domain = {sizeof domain, 256,         "test:0",      device_alloc,
+                                   device_free,   device_fill, device_upload, device_download};
+    static const float data[3] = {1, 2, 3};
+    (void)state;
+    for (int placement = 0; placement < GUARD_PLACEMENT_COUNT; placement++) {
+        struct slotmem memory;
+        struct finding finding = finding_none();
+        assert_true(slotmem_open(&memory, &domain, "x", sizeof data, 4, &finding));
+        assert_true(slotmem_place(&memory, (enum guard_placement)placement, &finding));
+        assert_true(slotmem_write(&memory, data, &finding));
+        assert_true(slotmem_protect(&memory, GUARD_READ_ONLY, &finding));
+        const struct convoy_tensor tensor = slotmem_tensor(&memory);
+        assert_int_equal(tensor.offset % 8, placement == GUARD_SHIFTED ? 4 : 0);
+        assert_memory_equal(slotmem_read(&memory, &finding), data, sizeof data);
+        assert_true(slotmem_intact(&memory, "execute", data, &finding));
+        device_at(tensor, sizeof data)[5] ^= 1;
+        assert_false(slotmem_intact(&memory, "execute", data, &finding));
+        assert_int_equal(finding.verdict, VERDICT_DIRTY_INPUT);
+        device_at(tensor, sizeof data)[5] ^= 1;
+        for (int side = 0; side < 2; side++) {
+            char *const outside = device_at(tensor, sizeof data) + (side ? (ptrdiff_t)sizeof data : -1);
+            finding = finding_none();
+            *outside ^= 1;
+            assert_false(slotmem_intact(&memory, "execute", data, &finding));
+            assert_int_equal(finding.verdict, VERDICT_OOB_WRITE);
+            *outside ^= 1;
+        }
+        finding = finding_none();
+        assert_true(slotmem_protect(&memory, GUARD_FORBIDDEN, &finding)); /* overwritten: nothing else can forbid it */
+        uint32_t word;
+        memcpy(&word, slotmem_read(&memory, &finding), sizeof word);
+        assert_int_equal(word, COMPARE_POISON);
+        slotmem_close(&memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sides),
-        cmocka_unit_test(test_other_signals),
-        cmocka_unit_test(test_placement),
-        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_sides), cmocka_unit_test(test_other_signals), cmocka_unit_test(test_placement),
+        cmocka_unit_test(test_parse), cmocka_unit_test(test_device_memory),
     };
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

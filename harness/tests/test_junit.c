@@ -41,12 +41,14 @@ static void the_file_is_as_expected(void **state)
         "  <testsuite name=\"a:v\" hostname=\"m\" tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">\n"
         "    <testcase classname=\"net.conv1\" name=\"conv_fwd:c1h4k1kh3 threads=2 seed=1\"/>\n"
         "    <testcase classname=\"net.conv1\" name=\"conv_fwd:c1h4k1kh3 threads=2 seed=1\">\n"
-        "      <failure type=\"FAIL\" message=\"FAIL: y[0] &lt; &amp; &quot;1&quot;?\">convoy verify -b x &apos;conv_fwd:c1h4k1kh3&apos;</failure>\n"
+        "      <failure type=\"FAIL\" message=\"FAIL: y[0] &lt; &amp; &quot;1&quot;?\">convoy verify -b x "
+        "&apos;conv_fwd:c1h4k1kh3&apos;</failure>\n"
         "    </testcase>\n  </testsuite>\n"
         "  <testsuite name=\"b\" hostname=\"m\" tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\">\n"
         "    <testcase classname=\"net.conv1\" name=\"conv_fwd:c1h4k1kh3 threads=2 seed=1\">\n"
         "      <skipped message=\"UNSUPPORTED: stride\"/>\n    </testcase>\n  </testsuite>\n</testsuites>\n";
-    const struct record records[] = {row("a", "v", "PASS", ""), row("b", "", "UNSUPPORTED", "stride"), row("a", "v", "FAIL", "y[0] < & \"1\"\x01")};
+    const struct record records[] = {row("a", "v", "PASS", ""), row("b", "", "UNSUPPORTED", "stride"),
+                                     row("a", "v", "FAIL", "y[0] < & \"1\"\x01")};
     char path[] = "/tmp/convoy-junit-XXXXXX";
     const int fd = mkstemp(path);
     assert_true(fd >= 0);
@@ -73,6 +75,7 @@ static void a_path_that_cannot_be_written_is_named(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_file_is_as_expected), cmocka_unit_test(a_path_that_cannot_be_written_is_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_file_is_as_expected),
+                                       cmocka_unit_test(a_path_that_cannot_be_written_is_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,8 @@ static void test_sample_is_part_of_the_whole(void **state)
     static const struct {
         const char *text;
         uint32_t slot;
-    } cases[] = {{"conv_fwd:n2c3h30k40kh3p1", CONVOY_Y}, {"conv_bwd_weights:n2c30h9k40kh3p1", CONVOY_DW}, {"bn_train:n3c4h30", CONVOY_Y}};
+    } cases[] = {
+        {"conv_fwd:n2c3h30k40kh3p1", CONVOY_Y}, {"conv_bwd_weights:n2c30h9k40kh3p1", CONVOY_DW}, {"bn_train:n3c4h30", CONVOY_Y}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct tensors tensors = fill_problem(cases[i].text);

@@ -42,23 +42,57 @@ static void test_first_failure_stays(void **state)
 }
 
 static const char *const problems[] = {
-    "conv_fwd:n2c3h8k4kh3p1",        "conv_fwd:n1c1h1k1kh1",            "conv_fwd:n2c6h9w7k9kh3g3p1s2b1",
-    "conv_fwd:n1c4h12k4kh3d2p2r1b1", "conv_fwd:n2c5h7w11k3kh2kw4p2b1",  "conv_fwd:n1c8h16k8kh5p4",
-    "conv_fwd:n1c70h6k20kh1",        "conv_fwd:n3c1h13k1kh3s3",         "conv_fwd:n1c4h3k4kh3",
-    "conv_bwd_data:n2c3h8k4kh3p1",   "conv_bwd_data:n2c6h9w7k9kh3g3p1s2", "conv_bwd_data:n2c6h9w7k9kh2g3p1s3",
-    "conv_bwd_data:n1c4h12k4kh3d2p2", "conv_bwd_weights:n2c3h8k4kh3p1b1", "conv_bwd_weights:n2c6h9w7k9kh3g3p1s2",
-    "conv_bwd_weights:n1c4h12k4kh3d2p2", "conv_transpose:n1c4h5k3kh3s2p1", "conv_fwd:n1c16h9k16kh3g16p1",
-    "maxpool_fwd:n2c3h8kh2s2",       "maxpool_fwd:n2c3h9kh3s2p1",       "maxpool_fwd:n1c2h20kh17s1",
-    "maxpool_fwd:n2c3h9kh3s2p1noindex1", "maxpool_bwd:n2c3h9kh3s2p1",   "maxpool_bwd:n1c2h20kh17s1",
-    "avgpool_fwd:n2c3h8kh2s2",       "avgpool_fwd:n2c3h9kh3s2p1ceil1",  "avgpool_bwd:n2c3h9kh3s2p1ceil1",
-    "avgpoolx_fwd:n2c3h9kh3s2p1",    "avgpoolx_bwd:n2c3h9kh3s2p1",      "l2pool_fwd:n2c3h9kh3s2p1",
-    "l2pool_bwd:n2c3h9kh3s2p1",      "avgpool_fwd:n2c3h7global1",       "bn_train:n4c6h7",
-    "bn_train:n1c3h1",               "bn_train:n4c3h7r1",               "bn_train:n2c2h30eps0.5",
-    "bn_infer:n4c6h7",               "bn_bwd:n4c6h7",                   "bn_bwd:n1c6h1",
-    "relu:n1000",                    "leaky_bwd:n1000alpha0.1",         "sigmoid:n1000",
-    "tanh:n1000",                    "elu_bwd:n1000",                   "softplus:n1000",
-    "softsign_bwd:n1000",            "add:n1000",                       "scale:n1000alpha2beta3",
-    "xent:n1000classes10",           "xent_bwd:n1000classes10",         "sgd:n1000",
+    "conv_fwd:n2c3h8k4kh3p1",
+    "conv_fwd:n1c1h1k1kh1",
+    "conv_fwd:n2c6h9w7k9kh3g3p1s2b1",
+    "conv_fwd:n1c4h12k4kh3d2p2r1b1",
+    "conv_fwd:n2c5h7w11k3kh2kw4p2b1",
+    "conv_fwd:n1c8h16k8kh5p4",
+    "conv_fwd:n1c70h6k20kh1",
+    "conv_fwd:n3c1h13k1kh3s3",
+    "conv_fwd:n1c4h3k4kh3",
+    "conv_bwd_data:n2c3h8k4kh3p1",
+    "conv_bwd_data:n2c6h9w7k9kh3g3p1s2",
+    "conv_bwd_data:n2c6h9w7k9kh2g3p1s3",
+    "conv_bwd_data:n1c4h12k4kh3d2p2",
+    "conv_bwd_weights:n2c3h8k4kh3p1b1",
+    "conv_bwd_weights:n2c6h9w7k9kh3g3p1s2",
+    "conv_bwd_weights:n1c4h12k4kh3d2p2",
+    "conv_transpose:n1c4h5k3kh3s2p1",
+    "conv_fwd:n1c16h9k16kh3g16p1",
+    "maxpool_fwd:n2c3h8kh2s2",
+    "maxpool_fwd:n2c3h9kh3s2p1",
+    "maxpool_fwd:n1c2h20kh17s1",
+    "maxpool_fwd:n2c3h9kh3s2p1noindex1",
+    "maxpool_bwd:n2c3h9kh3s2p1",
+    "maxpool_bwd:n1c2h20kh17s1",
+    "avgpool_fwd:n2c3h8kh2s2",
+    "avgpool_fwd:n2c3h9kh3s2p1ceil1",
+    "avgpool_bwd:n2c3h9kh3s2p1ceil1",
+    "avgpoolx_fwd:n2c3h9kh3s2p1",
+    "avgpoolx_bwd:n2c3h9kh3s2p1",
+    "l2pool_fwd:n2c3h9kh3s2p1",
+    "l2pool_bwd:n2c3h9kh3s2p1",
+    "avgpool_fwd:n2c3h7global1",
+    "bn_train:n4c6h7",
+    "bn_train:n1c3h1",
+    "bn_train:n4c3h7r1",
+    "bn_train:n2c2h30eps0.5",
+    "bn_infer:n4c6h7",
+    "bn_bwd:n4c6h7",
+    "bn_bwd:n1c6h1",
+    "relu:n1000",
+    "leaky_bwd:n1000alpha0.1",
+    "sigmoid:n1000",
+    "tanh:n1000",
+    "elu_bwd:n1000",
+    "softplus:n1000",
+    "softsign_bwd:n1000",
+    "add:n1000",
+    "scale:n1000alpha2beta3",
+    "xent:n1000classes10",
+    "xent_bwd:n1000classes10",
+    "sgd:n1000",
 };
 
 static void expect_pass(const char *plugin, uint64_t seeds)
@@ -144,7 +178,7 @@ static void test_vacuous(void **state)
     static const struct verify_options options = {.seed = 5};
     (void)state;
     assert_int_equal(run_mutant("none", "scale:n100alpha0beta0", &options).verdict, VERDICT_MISTRUSTED);
-    assert_int_equal(run_mutant("none", "xent:n5classes1", &options).verdict, VERDICT_PASS); /* 0 by definition */
+    assert_int_equal(run_mutant("none", "xent:n5classes1", &options).verdict, VERDICT_PASS);      /* 0 by definition */
     assert_int_equal(run_mutant("none", "conv_fwd:c1h1k1kh1r1", &options).verdict, VERDICT_PASS); /* another draw helps */
 }
 
@@ -171,7 +205,8 @@ static void test_record(void **state)
     assert_non_null(host);
     assert_int_equal(loader_instance(plugins.subject, host_table(host), "", &instance, &err), CONVOY_OK);
     assert_int_equal(problem_parse("conv_fwd:n2c3h8k4kh3p1", &problem, &err), CONVOY_OK);
-    const struct verify_subject subject = {plugins.subject, instance, host_table(host), plugins.reference->extension(CONVOY_REFEREE_ID), ""};
+    const struct verify_subject subject = {plugins.subject, instance, host_table(host),
+                                           plugins.reference->extension(CONVOY_REFEREE_ID), ""};
     const struct verify_options options = {.seed = 1};
     record_clear(&record);
     record.median_ns = 77;
@@ -223,9 +258,14 @@ static void test_twin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),         cmocka_unit_test(test_first_failure_stays), cmocka_unit_test(test_twin),
-        cmocka_unit_test(test_record),        cmocka_unit_test(test_vacuous),             cmocka_unit_test(test_memory_limit),
-        cmocka_unit_test(test_large_problems), cmocka_unit_test(test_no_false_alarm_naive),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_first_failure_stays),
+        cmocka_unit_test(test_twin),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_vacuous),
+        cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_large_problems),
+        cmocka_unit_test(test_no_false_alarm_naive),
         cmocka_unit_test(test_no_false_alarm_im2col),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);

@@ -16,11 +16,6 @@ struct trial {
     struct finding *finding;
 };
 
-static uint32_t first_operand(const struct tensors *inputs)
-{
-    return inputs->data[CONVOY_X] ? CONVOY_X : CONVOY_DY;
-}
-
 /* ---- patterns within the bounds ---- */
 
 enum { CONV = 1 << FAMILY_CONV, POOL = 1 << FAMILY_POOL, BN = 1 << FAMILY_BN, ELTWISE = 1 << FAMILY_ELTWISE };
@@ -47,8 +42,8 @@ static bool check_pattern(const struct trial *t, enum fill_pattern pattern)
 {
     char name[48];
     const bool flushes = t->rig->info.numerics.flags & CONVOY_MAY_FLUSH_DENORMALS;
-    /* A transform's error follows its largest terms before they cancel; the constants, made with random data of one size, know nothing
-     * of sums that a few terms dominate. */
+    /* A transform's error follows its largest terms before they cancel; the constants, made with random data of one size, know
+     * nothing of sums that a few terms dominate. */
     if ((pattern == FILL_CANCELLING || pattern == FILL_WIDE_RANGE) && t->tolerance->tiled)
         return true;
     /* Copies have no bound that a flushed denormal could stay in, and no error that it would hide. */
@@ -81,11 +76,12 @@ static void scale_outputs(const struct rig *rig, void *const kept[CONVOY_NSLOTS]
 static bool check_scaling(const struct trial *t)
 {
     static const float factors[] = {0x1p40f, 0x1p-80f, 0x1p40f}; /* one after the other: 2^40, 2^-40, 1 */
-    static const char *const words[] = {"a run with data scaled by 2^40, scaled back", "a run with data scaled by 2^-40, scaled back"};
+    static const char *const words[] = {"a run with data scaled by 2^40, scaled back",
+                                        "a run with data scaled by 2^-40, scaled back"};
     void *kept[CONVOY_NSLOTS];
     if (!(t->rig->info.numerics.flags & CONVOY_DETERMINISTIC))
         return true;
-    const uint32_t first = first_operand(t->inputs);
+    const uint32_t first = fill_first_operand(t->inputs);
     bool ok = fill_with_pattern(t->inputs, t->oracle, t->seed, FILL_UNIFORM, t->finding) &&
               rig_run(t->rig, t->inputs, GUARD_LEFT, t->finding) && lanes_keep(t->rig, kept, t->finding);
     if (!ok)
@@ -180,13 +176,14 @@ static bool check_containment(const struct trial *t, uint32_t slot)
 
 static bool check_conv_nan(const struct trial *t)
 {
-    const uint32_t first = first_operand(t->inputs);
+    const uint32_t first = fill_first_operand(t->inputs);
     const bool gradient = t->rig->problem.head.op == CONVOY_CONV_BWD_WEIGHTS;
     if (!fill_with_pattern(t->inputs, t->oracle, t->seed, FILL_UNIFORM, t->finding))
         return false;
     const struct slot_info *const info = &t->inputs->info[first];
     const int64_t plane = info->extent[2] * info->extent[3];
-    tensors_f32(t->inputs, first)[(info->elements / plane - 1) * plane + info->extent[2] / 2 * info->extent[3] + info->extent[3] / 2] = NAN;
+    tensors_f32(t->inputs,
+                first)[(info->elements / plane - 1) * plane + info->extent[2] / 2 * info->extent[3] + info->extent[3] / 2] = NAN;
     if (!t->tolerance->tiled)
         return judge_inputs(t, "data with one NaN");
     /* All tiles meet in a weight gradient. */
@@ -198,7 +195,8 @@ bool adversarial_check(struct rig *rig, const struct oracle *oracle, const struc
 {
     struct tensors inputs;
     const enum problem_family family = problem_family(&rig->problem);
-    const struct trial t = {.rig = rig, .oracle = oracle, .tolerance = tolerance, .seed = seed, .inputs = &inputs, .finding = finding};
+    const struct trial t = {
+        .rig = rig, .oracle = oracle, .tolerance = tolerance, .seed = seed, .inputs = &inputs, .finding = finding};
     if (!tensors_open(&rig->problem, &inputs))
         return finding_set(finding, VERDICT_NOT_RUN, "the harness has no memory for the adversarial data");
     bool ok = true;

@@ -1,5 +1,5 @@
-/* adversarial: data that a kernel would rather not see: cancellation, a wide dynamic range, denormals, powers of two as scale, NaN.
- * For small problems; the bounds are those of any data. */
+/* adversarial: data that a kernel would rather not see: cancellation, a wide dynamic range, denormals, powers of two as scale,
+ * NaN. For small problems; the bounds are those of any data. */
 #ifndef CONVOY_VERIFY_ADVERSARIAL_H
 #define CONVOY_VERIFY_ADVERSARIAL_H
 

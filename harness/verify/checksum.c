@@ -37,7 +37,8 @@ static void collapse_planes(const struct collapse *c, const float *from, float *
 }
 
 /* One output channel per group (for backward-data one input channel), and the images that can be afforded. */
-static bool small_problem(const union problem *problem, struct collapse *c, int64_t most_work, int64_t *first_image, union problem *small)
+static bool small_problem(const union problem *problem, struct collapse *c, int64_t most_work, int64_t *first_image,
+                          union problem *small)
 {
     struct convoy_error err = error_none();
     const struct convoy_conv *const p = &problem->conv;
@@ -81,22 +82,24 @@ static void collapse_inputs(const struct collapse *c, const struct tensors *inpu
             memset(to, 0, (size_t)taps * sizeof *to);
             for (int64_t i = 0; i < group_c; i++) {
                 for (int64_t tap = 0; tap < taps; tap++)
-                    to[tap] += (float)coefficient(c, g * group_c + i) * tensors_f32(inputs, CONVOY_W)[(k * group_c + i) * taps + tap];
+                    to[tap] +=
+                        (float)coefficient(c, g * group_c + i) * tensors_f32(inputs, CONVOY_W)[(k * group_c + i) * taps + tap];
             }
         }
         break;
     default:
         for (int64_t n = 0; n < p->n; n++) {
             const int64_t plane = (int64_t)p->oh * p->ow;
-            collapse_planes(c, tensors_f32(inputs, CONVOY_DY) + n * p->k * plane, tensors_f32(small, CONVOY_DY) + n * p->groups * plane, plane);
+            collapse_planes(c, tensors_f32(inputs, CONVOY_DY) + n * p->k * plane,
+                            tensors_f32(small, CONVOY_DY) + n * p->groups * plane, plane);
         }
         break;
     }
 }
 
 /* sum over the channels of group g of v * output, for element e of the small output; outputs are integers up to rounding. */
-static double collapse_output(const struct collapse *c, const struct convoy_conv *p, const float *output, int64_t first_image, int64_t plane,
-                              int64_t e)
+static double collapse_output(const struct collapse *c, const struct convoy_conv *p, const float *output, int64_t first_image,
+                              int64_t plane, int64_t e)
 {
     const int64_t in_plane = e % plane, g = e / plane % c->groups;
     const int64_t image = p->head.op == CONVOY_CONV_BWD_WEIGHTS ? 0 : first_image + e / plane / c->groups;
@@ -107,7 +110,8 @@ static double collapse_output(const struct collapse *c, const struct convoy_conv
     return sum;
 }
 
-static bool compare_sums(const struct collapse *c, struct rig *rig, const struct answer *answer, int64_t first_image, struct finding *finding)
+static bool compare_sums(const struct collapse *c, struct rig *rig, const struct answer *answer, int64_t first_image,
+                         struct finding *finding)
 {
     const struct convoy_conv *const p = &rig->problem.conv;
     const struct slot_info *const info = &rig->slots[answer->slot];
@@ -119,13 +123,15 @@ static bool compare_sums(const struct collapse *c, struct rig *rig, const struct
         if (got == answer->terms[e].value)
             continue;
         const int64_t in_plane = (int64_t)e % plane, g = (int64_t)e / plane % c->groups, columns = info->extent[3];
-        const int64_t rows = info->extent[2], image = weights ? in_plane / columns / rows : first_image + (int64_t)e / plane / c->groups;
+        const int64_t rows = info->extent[2],
+                      image = weights ? in_plane / columns / rows : first_image + (int64_t)e / plane / c->groups;
         return finding_set(finding, VERDICT_FAIL,
-                           "checksum on integers: the weighted sum over channels %lld..%lld of %s at [%lld,%lld,%lld] (%s, row, column) is %.17g, "
+                           "checksum on integers: the weighted sum over channels %lld..%lld of %s at [%lld,%lld,%lld] (%s, row, "
+                           "column) is %.17g, "
                            "not %.17g: one of them is wrong",
-                           (long long)(g * c->channels), (long long)((g + 1) * c->channels - 1), slot_name(answer->slot), (long long)image,
-                           (long long)(in_plane / columns % rows), (long long)(in_plane % columns), weights ? "input channel" : "image", got,
-                           answer->terms[e].value);
+                           (long long)(g * c->channels), (long long)((g + 1) * c->channels - 1), slot_name(answer->slot),
+                           (long long)image, (long long)(in_plane / columns % rows), (long long)(in_plane % columns),
+                           weights ? "input channel" : "image", got, answer->terms[e].value);
     }
     return output != NULL;
 }

@@ -45,7 +45,8 @@ static double in_bounds(double error, double bound)
 }
 
 /* A poisoned float or int32 is found anywhere; a byte only where the reference says that it should be another one. */
-static void find_poison(const void *output, enum slot_type type, uint64_t elements, const struct answer *answer, struct comparison *result)
+static void find_poison(const void *output, enum slot_type type, uint64_t elements, const struct answer *answer,
+                        struct comparison *result)
 {
     if (type != SLOT_U8) {
         for (uint64_t e = 0; e < elements && !result->unwritten; e++) {

@@ -5,7 +5,7 @@
 
 #include "verify/oracle.h"
 
-/* What outputs are filled with: a signalling NaN, so that arithmetic on it leaves other bits (a quiet NaN) than a missing store. */
+/* What outputs are filled with: a signalling NaN. Arithmetic on it leaves other bits, a quiet NaN, than a missing store. */
 #define COMPARE_POISON 0x7fa5a5a5u
 
 struct comparison {
@@ -25,8 +25,8 @@ struct comparison {
     uint64_t unwritten_at;
 };
 
-/* output: all of it, of `elements` elements of `type`; bound and unstable belong to the elements of `answer`. Poison is looked for
- * everywhere if `poisoned`. */
+/* output: all of it, of `elements` elements of `type`; bound and unstable belong to the elements of `answer`. Poison is looked
+ * for everywhere if `poisoned`. */
 void compare_output(const void *output, enum slot_type type, uint64_t elements, bool poisoned, const struct answer *answer,
                     const double *bound, const double *unstable, struct comparison *result);
 

@@ -6,12 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const conform_problems[] = {
-    "conv_fwd:n2c8h9w7k12kh3p1b1", "conv_bwd_data:n2c8h9w7k12kh3p1", "conv_bwd_weights:n2c8h9w7k12kh3p1b1", "conv_fwd:c4h11k6kh5s2g2", "conv_fwd:c16h8k16kh1",
-    "maxpool_fwd:n2c3h8kh2s2", "maxpool_bwd:n2c3h8kh2s2", "avgpool_fwd:c3h9kh3s2p1", "avgpool_bwd:c3h9kh3s2p1", "bn_train:n4c5h6", "bn_infer:n4c5h6",
-    "bn_bwd:n4c5h6", "relu:n1000", "add:n77", NULL};
+const char *const conform_problems[] = {"conv_fwd:n2c8h9w7k12kh3p1b1",
+                                        "conv_bwd_data:n2c8h9w7k12kh3p1",
+                                        "conv_bwd_weights:n2c8h9w7k12kh3p1b1",
+                                        "conv_fwd:c4h11k6kh5s2g2",
+                                        "conv_fwd:c16h8k16kh1",
+                                        "maxpool_fwd:n2c3h8kh2s2",
+                                        "maxpool_bwd:n2c3h8kh2s2",
+                                        "avgpool_fwd:c3h9kh3s2p1",
+                                        "avgpool_bwd:c3h9kh3s2p1",
+                                        "bn_train:n4c5h6",
+                                        "bn_infer:n4c5h6",
+                                        "bn_bwd:n4c5h6",
+                                        "relu:n1000",
+                                        "add:n77",
+                                        NULL};
 
-static const char *text_of(const char *text) { return text ? text : ""; }
+static const char *text_of(const char *text)
+{
+    return text ? text : "";
+}
 
 static void table_is_whole(const struct verify_subject *subject, struct finding *finding)
 {
@@ -20,7 +34,8 @@ static void table_is_whole(const struct verify_subject *subject, struct finding 
         finding_set(finding, VERDICT_CONTRACT, "version, author and summary must say something");
     for (const char *const *a = plugin->variants; a && *a; a++) {
         if (!**a || strpbrk(*a, ":,\t\n "))
-            finding_set(finding, VERDICT_CONTRACT, "the variant name \"%.40s\" is empty or holds a colon, a comma or a blank", *a);
+            finding_set(finding, VERDICT_CONTRACT, "the variant name \"%.40s\" is empty or holds a colon, a comma or a blank",
+                        *a);
         for (const char *const *b = a + 1; *b; b++) {
             if (!strcmp(*a, *b))
                 finding_set(finding, VERDICT_CONTRACT, "two variants are named %.40s", *a);
@@ -90,11 +105,12 @@ static void supports_is_pure(const struct verify_subject *subject, struct findin
             finding_set(finding, VERDICT_CONTRACT, "%s: supports() changes the problem", *text);
         if (a == CONVOY_OK && memcmp(&first, &untouched, sizeof first))
             finding_set(finding, VERDICT_CONTRACT, "%s: supports() writes an error and says yes", *text);
-        if (a != CONVOY_OK && (!memchr(first.text, '\0', sizeof first.text) || !first.text[0] || first.text[0] == 0x5a || first.why == CONVOY_WHY_NONE ||
-                               first.why >= CONVOY_WHY_COUNT))
+        if (a != CONVOY_OK && (!memchr(first.text, '\0', sizeof first.text) || !first.text[0] || first.text[0] == 0x5a ||
+                               first.why == CONVOY_WHY_NONE || first.why >= CONVOY_WHY_COUNT))
             finding_set(finding, VERDICT_CONTRACT, "%s: supports() says no without a sentence and a known reason code", *text);
         if (a != CONVOY_OK && a != CONVOY_UNSUPPORTED)
-            finding_set(finding, VERDICT_CONTRACT, "%s: supports() must say OK or UNSUPPORTED to a valid problem, it says %s", *text, status_name(a));
+            finding_set(finding, VERDICT_CONTRACT, "%s: supports() must say OK or UNSUPPORTED to a valid problem, it says %s",
+                        *text, status_name(a));
         if (subject->instance->ops->supports(subject->instance, &problem.head, NULL) != a)
             finding_set(finding, VERDICT_CONTRACT, "%s: supports() answers otherwise without an error to fill", *text);
     }
@@ -109,7 +125,11 @@ static void unknown_codes_are_declined(const struct verify_subject *subject, str
             return;
         if (subject->instance->ops->supports(subject->instance, &problem.head, NULL) != CONVOY_OK)
             continue;
-        const struct { const char *what; size_t offset; uint32_t value; } strange[] = {
+        const struct {
+            const char *what;
+            size_t offset;
+            uint32_t value;
+        } strange[] = {
             {"operation", offsetof(struct convoy_problem, op), 9999},
             {"dtype", offsetof(struct convoy_problem, dtype), 77},
             {"layout", offsetof(struct convoy_problem, layout), 77},
@@ -125,12 +145,18 @@ static void unknown_codes_are_declined(const struct verify_subject *subject, str
 }
 
 enum { ASKERS = 4, QUESTIONS = 200 };
-struct asker { const struct verify_subject *subject; const union problem *problem; convoy_status expected; int wrong; };
+struct asker {
+    const struct verify_subject *subject;
+    const union problem *problem;
+    convoy_status expected;
+    int wrong;
+};
 static void *ask(void *context)
 {
     struct asker *asker = context;
     for (int q = 0; q < QUESTIONS; q++)
-        asker->wrong += asker->subject->instance->ops->supports(asker->subject->instance, &asker->problem->head, NULL) != asker->expected;
+        asker->wrong +=
+            asker->subject->instance->ops->supports(asker->subject->instance, &asker->problem->head, NULL) != asker->expected;
     return NULL;
 }
 
@@ -155,7 +181,8 @@ static void supports_is_concurrent(const struct verify_subject *subject, struct 
             wrong += asker[i].wrong;
         }
         if (wrong)
-            finding_set(finding, VERDICT_CONTRACT, "%s: supports() is tagged [any], and answers otherwise from several threads at once", *text);
+            finding_set(finding, VERDICT_CONTRACT,
+                        "%s: supports() is tagged [any], and answers otherwise from several threads at once", *text);
     }
 }
 
@@ -164,13 +191,15 @@ const struct conform_rule conform_rules[] = {
     {"variants", "open() refuses a variant that the plugin does not list.", unknown_variant_is_refused},
     {"instances", "Several instances may live at once.", two_instances_live},
     {"supports-pure", "supports() is a pure function that leaves the problem alone and explains each no.", supports_is_pure},
-    {"supports-unknown", "supports() declines operations, types, layouts and flags that it does not know.", unknown_codes_are_declined},
+    {"supports-unknown", "supports() declines operations, types, layouts and flags that it does not know.",
+     unknown_codes_are_declined},
     {"supports-any", "supports() may be called from several threads at once.", supports_is_concurrent},
     {"plan-info", "info() gives the same answer each time and writes no further than struct_size.", conform_plan_is_stable},
     {"plan-copies", "A plan keeps no pointer to the problem that it was made from.", conform_problem_is_copied},
-    {"plans-apart", "Plans of one problem are independent: destroying one leaves the others whole.", conform_plans_are_independent},
+    {"plans-apart", "Plans of one problem are independent: destroying one leaves the others whole.",
+     conform_plans_are_independent},
     {"plans-at-once", "Different plans may execute at the same time.", conform_plans_run_at_once},
     {"no-leak", "plan and destroy, open and close give back all memory.", conform_memory_is_returned},
-    {"execute-heap", "execute() on the CPU allocates nothing.", conform_execute_keeps_heap},
+    {"execute-heap", "execute() leaves nothing on the heap.", conform_execute_keeps_heap},
 };
 const size_t conform_rule_count = sizeof conform_rules / sizeof conform_rules[0];

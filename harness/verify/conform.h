@@ -1,6 +1,6 @@
-/* conform: the rules of the ABI that no single result shows: answers that do not change, structs that are not overrun, instances and
- * plans that do not disturb each other, memory that is given back. One entry per rule; a fault in one ends the process, so the caller runs
- * each in a worker. Knows no reference values: verify_run judges those. */
+/* conform: the rules of the ABI that no single result shows: answers that do not change, structs that are not overrun, instances
+ * and plans that do not disturb each other, memory that is given back. One entry per rule; a fault in one ends the process, so
+ * the caller runs each in a worker. Knows no reference values: verify_run judges those. */
 #ifndef CONVOY_VERIFY_CONFORM_H
 #define CONVOY_VERIFY_CONFORM_H
 
@@ -8,8 +8,8 @@
 #include "verify/verify.h"
 
 struct conform_rule {
-    const char *name;  /* "supports-pure"                                                           */
-    const char *rule;  /* the sentence of the contract                                              */
+    const char *name; /* "supports-pure"                                                           */
+    const char *rule; /* the sentence of the contract                                              */
     /* subject->instance is open. PASS, SKIPPED (nothing to try it on) or a failure with its reason. */
     void (*check)(const struct verify_subject *subject, struct finding *finding);
 };

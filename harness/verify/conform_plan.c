@@ -13,7 +13,8 @@ enum { SEED = 1, EXECUTES = 8, CYCLES = 64, LEAK_SLACK_BYTES = 4096 };
 
 /* Calls `visit` for each of the problems that the subject supports; SKIPPED if there is none. */
 static void each_problem(const struct verify_subject *subject, struct finding *finding,
-                         void (*visit)(const struct verify_subject *subject, const union problem *problem, struct finding *finding))
+                         void (*visit)(const struct verify_subject *subject, const union problem *problem,
+                                       struct finding *finding))
 {
     int visited = 0;
     for (const char *const *text = conform_problems; *text && finding_open(finding); text++) {
@@ -32,7 +33,8 @@ static void each_problem(const struct verify_subject *subject, struct finding *f
         finding_set(finding, VERDICT_SKIPPED, "the plugin supports none of the problems that this is tried on");
 }
 
-static bool make_inputs(const struct verify_subject *subject, const union problem *problem, struct tensors *inputs, struct finding *finding)
+static bool make_inputs(const struct verify_subject *subject, const union problem *problem, struct tensors *inputs,
+                        struct finding *finding)
 {
     const struct oracle oracle = {subject->referee, subject->host};
     if (!tensors_open(problem, inputs))
@@ -43,7 +45,8 @@ static bool make_inputs(const struct verify_subject *subject, const union proble
     return false;
 }
 
-static convoy_status make_plan(const struct verify_subject *subject, const union problem *problem, struct convoy_plan **plan, struct finding *finding)
+static convoy_status make_plan(const struct verify_subject *subject, const union problem *problem, struct convoy_plan **plan,
+                               struct finding *finding)
 {
     struct convoy_error err = error_none();
     const convoy_status status = loader_plan(subject->instance, &problem->head, plan, NULL, &err);
@@ -56,7 +59,10 @@ static convoy_status make_plan(const struct verify_subject *subject, const union
 
 static void info_twice(const struct verify_subject *subject, const union problem *problem, struct finding *finding)
 {
-    struct { struct convoy_plan_info info; unsigned char beyond[64]; } first, second;
+    struct {
+        struct convoy_plan_info info;
+        unsigned char beyond[64];
+    } first, second;
     struct convoy_plan *plan = NULL;
     if (make_plan(subject, problem, &plan, finding) != CONVOY_OK)
         return;
@@ -75,7 +81,10 @@ static void info_twice(const struct verify_subject *subject, const union problem
     if (memcmp(&first.info, &second.info, sizeof first.info))
         finding_set(finding, VERDICT_CONTRACT, "%s: info() says something else when it is asked again", problem_op_name(problem));
 }
-void conform_plan_is_stable(const struct verify_subject *subject, struct finding *finding) { each_problem(subject, finding, info_twice); }
+void conform_plan_is_stable(const struct verify_subject *subject, struct finding *finding)
+{
+    each_problem(subject, finding, info_twice);
+}
 
 /* ---- the problem's memory ---- */
 
@@ -110,7 +119,10 @@ static void plan_from_passing_memory(const struct verify_subject *subject, const
     }
     tensors_close(&inputs);
 }
-void conform_problem_is_copied(const struct verify_subject *subject, struct finding *finding) { each_problem(subject, finding, plan_from_passing_memory); }
+void conform_problem_is_copied(const struct verify_subject *subject, struct finding *finding)
+{
+    each_problem(subject, finding, plan_from_passing_memory);
+}
 
 /* ---- several plans ---- */
 
@@ -123,7 +135,8 @@ static void destroy_the_neighbour(const struct verify_subject *subject, const un
     if (!make_inputs(subject, problem, &inputs, finding))
         return;
     if (make_plan(subject, problem, &before, finding) == CONVOY_OK && rig_open(&rig, subject, problem, 0, finding)) {
-        if (make_plan(subject, problem, &after, finding) == CONVOY_OK && rig_run(&rig, &inputs, GUARD_RIGHT, finding) && lanes_keep(&rig, kept, finding)) {
+        if (make_plan(subject, problem, &after, finding) == CONVOY_OK && rig_run(&rig, &inputs, GUARD_RIGHT, finding) &&
+            lanes_keep(&rig, kept, finding)) {
             before->ops->destroy(before);
             after->ops->destroy(after);
             before = after = NULL;
@@ -144,7 +157,10 @@ void conform_plans_are_independent(const struct verify_subject *subject, struct 
     each_problem(subject, finding, destroy_the_neighbour);
 }
 
-struct runner { struct rig rig; struct finding finding; };
+struct runner {
+    struct rig rig;
+    struct finding finding;
+};
 static void *run_often(void *context)
 {
     struct runner *runner = context;
@@ -185,7 +201,10 @@ static void two_at_once(const struct verify_subject *subject, const union proble
         rig_close(&runner[i].rig, finding);
     tensors_close(&inputs);
 }
-void conform_plans_run_at_once(const struct verify_subject *subject, struct finding *finding) { each_problem(subject, finding, two_at_once); }
+void conform_plans_run_at_once(const struct verify_subject *subject, struct finding *finding)
+{
+    each_problem(subject, finding, two_at_once);
+}
 
 /* ---- memory ---- */
 
@@ -201,7 +220,8 @@ static void plan_and_destroy(const struct verify_subject *subject, const union p
     }
     const size_t after = leak_heap_bytes();
     if (finding_open(finding) && after > before + LEAK_SLACK_BYTES)
-        finding_set(finding, VERDICT_LEAK, "%s: %d cycles of plan and destroy leave %zu bytes on the heap", problem_op_name(problem), CYCLES, after - before);
+        finding_set(finding, VERDICT_LEAK, "%s: %d cycles of plan and destroy leave %zu bytes on the heap",
+                    problem_op_name(problem), CYCLES, after - before);
 }
 
 static void open_and_close(const struct verify_subject *subject, struct finding *finding)
@@ -236,15 +256,13 @@ static void execute_again(const struct verify_subject *subject, const union prob
     if (!make_inputs(subject, problem, &inputs, finding))
         return;
     if (rig_open(&rig, subject, problem, 0, finding)) {
-        bool ok = rig_run(&rig, &inputs, GUARD_RIGHT, finding) && rig_execute(&rig, finding);
-        const size_t before = leak_heap_bytes();
-        for (int turn = 0; turn < EXECUTES && ok; turn++)
-            ok = rig_execute(&rig, finding);
-        const size_t after = leak_heap_bytes();
-        if (ok && after > before)
-            finding_set(finding, VERDICT_LEAK, "%s: %d executes leave %zu bytes on the heap", problem_op_name(problem), EXECUTES, after - before);
+        if (rig_run(&rig, &inputs, GUARD_RIGHT, finding))
+            leak_check(&rig, finding);
         rig_close(&rig, finding);
     }
     tensors_close(&inputs);
 }
-void conform_execute_keeps_heap(const struct verify_subject *subject, struct finding *finding) { each_problem(subject, finding, execute_again); }
+void conform_execute_keeps_heap(const struct verify_subject *subject, struct finding *finding)
+{
+    each_problem(subject, finding, execute_again);
+}

@@ -118,12 +118,13 @@ static bool judge_tensor(const struct examination *e, uint32_t slot, const struc
     if (!e->judge_rms || result->count < TOLERANCE_RMS_COUNT || result->l2_rel <= bound)
         return true;
     const enum verdict verdict = result->l2_rel <= TOLERANCE_MARGIN * bound ? VERDICT_MARGINAL : VERDICT_FAIL;
-    finding_set(finding, verdict, "%s: the relative RMS error of %s is %.3g, its bound %.3g", e->name, slot_name(slot), result->l2_rel,
-                bound);
+    finding_set(finding, verdict, "%s: the relative RMS error of %s is %.3g, its bound %.3g", e->name, slot_name(slot),
+                result->l2_rel, bound);
     return verdict == VERDICT_MARGINAL;
 }
 
-static bool judge_slot(const struct examination *e, struct rig *rig, uint32_t slot, struct measures *measures, struct finding *finding)
+static bool judge_slot(const struct examination *e, struct rig *rig, uint32_t slot, struct measures *measures,
+                       struct finding *finding)
 {
     struct comparison result;
     const struct slot_info *const info = &rig->slots[slot];
@@ -143,7 +144,8 @@ static bool judge_slot(const struct examination *e, struct rig *rig, uint32_t sl
     if (result.unwritten) {
         char name[NAME_BYTES];
         compare_element_name(info, slot, result.unwritten_at, name, sizeof name);
-        return finding_set(finding, VERDICT_UNWRITTEN, "%s, %s: %s was not written", e->name, guard_placement_name(rig->placement), name);
+        return finding_set(finding, VERDICT_UNWRITTEN, "%s, %s: %s was not written", e->name,
+                           guard_placement_name(rig->placement), name);
     }
     if (!(result.error_in_bounds <= 1) && !judge_element(e, rig, slot, &result, finding))
         return false;

@@ -9,12 +9,12 @@
 #include "verify/tolerance.h"
 
 struct examination {
-    const char *name;                       /* "integers", "uniform data": opens every sentence   */
+    const char *name; /* "integers", "uniform data": opens every sentence   */
     const struct tensors *inputs;
     const struct tolerance *tolerance;
-    bool integers;                          /* judged as tier 0: exact or nearest integer         */
-    bool judge_rms;                         /* the data are what the RMS gates were made with     */
-    struct sample sample[CONVOY_NSLOTS];    /* index NULL: all elements                           */
+    bool integers;                       /* judged as tier 0: exact or nearest integer         */
+    bool judge_rms;                      /* the data are what the RMS gates were made with     */
+    struct sample sample[CONVOY_NSLOTS]; /* index NULL: all elements                           */
     struct answer answer[CONVOY_NSLOTS];
     double *bound[CONVOY_NSLOTS], *unstable[CONVOY_NSLOTS];
 };
@@ -25,8 +25,8 @@ struct measures {
     uint64_t with_terms, nonzero;
 };
 
-/* Asks the referee about all outputs of `inputs`, or, with sample_most > 0, about so many sampled elements of each. On failure the
- * finding is NOT_RUN and there is nothing to close. */
+/* Asks the referee about all outputs of `inputs`, or, with sample_most > 0, about so many sampled elements of each. On failure
+ * the finding is NOT_RUN and there is nothing to close. */
 bool examine_open(struct examination *e, const char *name, const struct oracle *oracle, const struct tensors *inputs,
                   const struct tolerance *tolerance, bool integers, uint64_t sample_most, uint64_t seed, struct finding *finding);
 void examine_close(struct examination *e);

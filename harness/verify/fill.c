@@ -22,7 +22,7 @@ static void repeat_drawn(float *data, int64_t elements)
         memcpy(data + at, data, (size_t)drawn_elements(elements - at) * sizeof *data);
 }
 
-static uint32_t first_operand(const struct tensors *tensors)
+uint32_t fill_first_operand(const struct tensors *tensors)
 {
     return tensors->data[CONVOY_X] ? CONVOY_X : tensors->data[CONVOY_DY] ? CONVOY_DY : CONVOY_DW;
 }
@@ -148,7 +148,8 @@ static bool fill_saved(struct tensors *tensors, const struct oracle *oracle, voi
     if (op == CONVOY_POOL_BWD && !tensors->data[CONVOY_INDEX] && !tensors->data[CONVOY_Y])
         return true;
     if (!problem_other_pass(&tensors->problem, PASS_FWD, &forward_problem))
-        return finding_set(finding, VERDICT_NOT_RUN, "%s has no forward pass to take its inputs from", problem_op_name(&tensors->problem));
+        return finding_set(finding, VERDICT_NOT_RUN, "%s has no forward pass to take its inputs from",
+                           problem_op_name(&tensors->problem));
     if (!tensors_open(&forward_problem, &forward))
         return finding_set(finding, VERDICT_NOT_RUN, "the harness has no memory for the forward pass");
     make_x(&forward, context);
@@ -180,7 +181,7 @@ static void draw_inputs(struct tensors *tensors, const void *raw)
         float *const data = tensors_f32(tensors, slot);
         if (!data || tensors->info[slot].type != SLOT_F32)
             continue;
-        const struct draw draw = {context->seed, slot, slot == first_operand(tensors)};
+        const struct draw draw = {context->seed, slot, slot == fill_first_operand(tensors)};
         for (int64_t e = 0; e < drawn_elements(tensors->info[slot].elements); e++)
             data[e] = patterns[context->pattern].draw(&draw, (uint64_t)e);
         repeat_drawn(data, tensors->info[slot].elements);

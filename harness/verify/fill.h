@@ -7,6 +7,9 @@
 #include "verify/oracle.h"
 #include "verify/tolerance.h"
 
+/* x, without an x dy, without either dw. */
+uint32_t fill_first_operand(const struct tensors *tensors);
+
 /* Images (x, dy) hold integers in -image..image, zero except for the share `density`; weights multiples of `multiple` up to
  * multiple*weight in size. */
 struct fill_integers {

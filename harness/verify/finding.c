@@ -41,7 +41,7 @@ bool finding_status(struct finding *finding, const char *call, convoy_status sta
     case CONVOY_FAILED:
         return finding_set(finding, VERDICT_FAIL, "%s failed: %.*s", call, length, err->text);
     default:
-        return finding_set(finding, VERDICT_CONTRACT, "%s answered \"%s\" to a valid request: %.*s", call, status_name(status), length,
-                           err->text);
+        return finding_set(finding, VERDICT_CONTRACT, "%s answered \"%s\" to a valid request: %.*s", call, status_name(status),
+                           length, err->text);
     }
 }

@@ -17,7 +17,8 @@ struct finding finding_none(void);
 /* Notes verdict and sentence unless a failure is noted already, and returns false: return finding_set(...). */
 bool finding_set(struct finding *finding, enum verdict verdict, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same for a failed call of the ABI: "execute failed: TEXT". NO_MEMORY is OOM, FAILED is FAIL, the rest breaks the contract. */
+/* The same for a failed call of the ABI: "execute failed: TEXT". NO_MEMORY is OOM, FAILED is FAIL, the rest breaks the contract.
+ */
 bool finding_status(struct finding *finding, const char *call, convoy_status status, const struct convoy_error *err);
 
 /* Whether the examination may go on. */

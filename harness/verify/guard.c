@@ -105,8 +105,8 @@ bool guard_intact(const struct guard_region *region, const char *during, struct 
     }
     for (const unsigned char *at = data + region->bytes; at < end; at++) {
         if (*at != CANARY)
-            return finding_set(finding, VERDICT_OOB_WRITE, "%s wrote past %s: at byte %td of %zu", during, region->name, at - data,
-                               region->bytes);
+            return finding_set(finding, VERDICT_OOB_WRITE, "%s wrote past %s: at byte %td of %zu", during, region->name,
+                               at - data, region->bytes);
     }
     return true;
 }

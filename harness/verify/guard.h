@@ -12,10 +12,10 @@ enum guard_placement { GUARD_RIGHT, GUARD_LEFT, GUARD_SHIFTED, GUARD_PLACEMENT_C
 enum guard_access { GUARD_WRITABLE, GUARD_READ_ONLY, GUARD_FORBIDDEN };
 
 struct guard_region {
-    const char *name;        /* lives as long as the region         */
-    char *map, *first;       /* the mapping; its accessible pages   */
+    const char *name;  /* lives as long as the region         */
+    char *map, *first; /* the mapping; its accessible pages   */
     size_t map_bytes, room_bytes;
-    char *data;              /* the buffer proper                   */
+    char *data; /* the buffer proper                   */
     size_t bytes, align;
     enum guard_access access;
 };
@@ -35,8 +35,9 @@ bool guard_protect(struct guard_region *region, enum guard_access access);
 /* False and OOB_WRITE if a canary byte changed; `during` completes the sentence. */
 bool guard_intact(const struct guard_region *region, const char *during, struct finding *finding);
 
-/* What the fault handler does: one line "fault\tVERDICT\treason\n" to report_fd, then _exit(GUARD_EXIT_STATUS). It covers SIGSEGV and
- * SIGBUS (OOB_READ, OOB_WRITE, DIRTY_INPUT, CONTRACT where the address lies in a region, else CRASH), SIGFPE, SIGILL and SIGABRT. */
+/* What the fault handler does: one line "fault\tVERDICT\treason\n" to report_fd, then _exit(GUARD_EXIT_STATUS). It covers SIGSEGV
+ * and SIGBUS (OOB_READ, OOB_WRITE, DIRTY_INPUT, CONTRACT where the address lies in a region, else CRASH), SIGFPE, SIGILL and
+ * SIGABRT. */
 enum { GUARD_EXIT_STATUS = 86, GUARD_LINE_BYTES = 512 };
 bool guard_install(int report_fd);
 

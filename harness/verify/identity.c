@@ -38,7 +38,8 @@ static double inner(const double *a, const float *b, int64_t elements)
 /* ---- adjoint: <conv(x,w), g> = <x, bwd_data(g,w)> = <w, bwd_weights(x,g)> ---- */
 
 /* y of the forward pass, by the same instance if it can, else by the referee. */
-static double *forward_outputs(const struct rig *rig, const struct tensors *inputs, const struct oracle *oracle, struct finding *finding)
+static double *forward_outputs(const struct rig *rig, const struct tensors *inputs, const struct oracle *oracle,
+                               struct finding *finding)
 {
     struct rig forward;
     struct finding refused = finding_none();
@@ -91,7 +92,8 @@ static bool check_adjoint(struct rig *rig, const struct oracle *oracle, struct f
         goto out;
     }
     /* A value depends on seed and slot alone, so the forward pass draws the same x or w. */
-    if (!fill_with_integers(&own, oracle, seed, &integers, finding) || !fill_with_integers(&forward, oracle, seed, &integers, finding))
+    if (!fill_with_integers(&own, oracle, seed, &integers, finding) ||
+        !fill_with_integers(&forward, oracle, seed, &integers, finding))
         goto out;
     gradient = run_rounded(rig, &own, weights ? CONVOY_DW : CONVOY_DX, finding);
     y = gradient ? forward_outputs(rig, &forward, oracle, finding) : NULL;
@@ -100,8 +102,9 @@ static bool check_adjoint(struct rig *rig, const struct oracle *oracle, struct f
     const uint32_t operand = weights ? CONVOY_W : CONVOY_X;
     const double left = inner(y, tensors_f32(&own, CONVOY_DY), own.info[CONVOY_DY].elements);
     const double right = inner(gradient, tensors_f32(&forward, operand), forward.info[operand].elements);
-    ok = left == right || finding_set(finding, VERDICT_FAIL, "adjoint identity on integers: <conv(x,w),g> is %.17g, but <%s> is %.17g", left,
-                                      weights ? "w,bwd_weights(x,g)" : "x,bwd_data(g,w)", right);
+    ok = left == right ||
+         finding_set(finding, VERDICT_FAIL, "adjoint identity on integers: <conv(x,w),g> is %.17g, but <%s> is %.17g", left,
+                     weights ? "w,bwd_weights(x,g)" : "x,bwd_data(g,w)", right);
 out:
     free(y);
     free(gradient);
@@ -143,7 +146,8 @@ static bool check_linearity(struct rig *rig, struct tensors *inputs, const doubl
     }
     for (int64_t e = 0; ok && e < out; e++) {
         if (!(part[0][e] + part[1][e] == y[e]))
-            ok = finding_set(finding, VERDICT_FAIL, "linearity on integers: conv(a)+conv(b) is %.9g at y element %lld, conv(a+b) is %.9g",
+            ok = finding_set(finding, VERDICT_FAIL,
+                             "linearity on integers: conv(a)+conv(b) is %.9g at y element %lld, conv(a+b) is %.9g",
                              part[0][e] + part[1][e], (long long)e, y[e]);
     }
     if (whole)
@@ -172,11 +176,12 @@ static bool check_shift(struct rig *rig, struct tensors *inputs, const double *y
     for (int64_t plane = 0; ok && plane < (int64_t)p->n * p->k; plane++) {
         for (int64_t oh = 1; ok && oh < p->oh; oh++) {
             for (int64_t ow = 1; ok && ow < p->ow; ow++) {
-                const double here = moved[(plane * p->oh + oh) * p->ow + ow], before = y[(plane * p->oh + oh - 1) * p->ow + ow - 1];
+                const double here = moved[(plane * p->oh + oh) * p->ow + ow],
+                             before = y[(plane * p->oh + oh - 1) * p->ow + ow - 1];
                 if (!(here == before))
-                    ok = finding_set(finding, VERDICT_FAIL,
-                                     "shift on integers: y[%lld,%lld,%lld,%lld] is %.9g, one stride before it was %.9g",
-                                     (long long)(plane / p->k), (long long)(plane % p->k), (long long)oh, (long long)ow, here, before);
+                    ok = finding_set(
+                        finding, VERDICT_FAIL, "shift on integers: y[%lld,%lld,%lld,%lld] is %.9g, one stride before it was %.9g",
+                        (long long)(plane / p->k), (long long)(plane % p->k), (long long)oh, (long long)ow, here, before);
             }
         }
     }
@@ -213,9 +218,9 @@ static bool check_impulse(struct rig *rig, struct tensors *inputs, uint64_t seed
             want = (double)weights[((k * group_c + c0 % group_c) * p->kh + r) * p->kw + s];
         if (!(y[e] == want))
             ok = finding_set(finding, VERDICT_FAIL,
-                             "impulse: a 1 at x[%lld,%lld,%lld,%lld] gives %.9g at y[%lld,%lld,%lld,%lld], not the weight %.9g", (long long)n0,
-                             (long long)c0, (long long)h0, (long long)w0, y[e], (long long)n, (long long)k, (long long)oh, (long long)ow,
-                             want);
+                             "impulse: a 1 at x[%lld,%lld,%lld,%lld] gives %.9g at y[%lld,%lld,%lld,%lld], not the weight %.9g",
+                             (long long)n0, (long long)c0, (long long)h0, (long long)w0, y[e], (long long)n, (long long)k,
+                             (long long)oh, (long long)ow, want);
     }
     free(y);
     return ok;

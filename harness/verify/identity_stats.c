@@ -40,7 +40,8 @@ static bool pool_inner_products(struct rig *rig, struct rig *forward, const stru
         return false;
     bool ok = examine_open(&output, "identity", oracle, x, &forward_tolerance, true, 0, 0, finding);
     if (ok) {
-        sides->bound = inner_bound(&gradient, CONVOY_DX, tensors_f32(x, CONVOY_X)) + inner_bound(&output, CONVOY_Y, tensors_f32(own, CONVOY_DY));
+        sides->bound = inner_bound(&gradient, CONVOY_DX, tensors_f32(x, CONVOY_X)) +
+                       inner_bound(&output, CONVOY_Y, tensors_f32(own, CONVOY_DY));
         ok = rig_run(rig, own, GUARD_LEFT, finding) && rig_run(forward, x, GUARD_LEFT, finding);
         examine_close(&output);
     }
@@ -67,11 +68,13 @@ bool identity_pool(struct rig *rig, const struct oracle *oracle, uint64_t seed, 
     bool ok = tensors_open(&rig->problem, &own) && tensors_open(&forward_problem, &x);
     if (!ok)
         finding_set(finding, VERDICT_NOT_RUN, "the harness has no memory for the identities");
-    ok = ok && fill_with_integers(&own, oracle, seed, &integers, finding) && fill_with_integers(&x, oracle, seed, &integers, finding) &&
+    ok = ok && fill_with_integers(&own, oracle, seed, &integers, finding) &&
+         fill_with_integers(&x, oracle, seed, &integers, finding) &&
          pool_inner_products(rig, &forward, &own, &x, oracle, &sides, finding);
     if (ok && !(fabs(sides.forward - sides.backward) <= sides.bound))
-        ok = finding_set(finding, VERDICT_FAIL, "adjoint identity: <pool(x),g> is %.17g, but <x,pool_bwd(g)> is %.17g, farther than %.3g",
-                         sides.forward, sides.backward, sides.bound);
+        ok = finding_set(finding, VERDICT_FAIL,
+                         "adjoint identity: <pool(x),g> is %.17g, but <x,pool_bwd(g)> is %.17g, farther than %.3g", sides.forward,
+                         sides.backward, sides.bound);
     tensors_close(&x);
     tensors_close(&own);
     rig_close(&forward, finding);
@@ -83,8 +86,8 @@ bool identity_pool(struct rig *rig, const struct oracle *oracle, uint64_t seed, 
 /* Sums over one channel; the bounds of the elements add up to those of the sums. */
 struct channel_sums {
     double length, x, xx, xhat, xhat_xhat, dy, dy_xhat;
-    double value, value_bound;         /* sum of v, v = (y - beta)/gamma or dx                   */
-    double product, product_bound;     /* sum of v*v, or of dx*xhat                              */
+    double value, value_bound;     /* sum of v, v = (y - beta)/gamma or dx                   */
+    double product, product_bound; /* sum of v*v, or of dx*xhat                              */
 };
 
 static int64_t channel_element(const struct convoy_bn *p, int64_t c, int64_t e)
@@ -114,18 +117,19 @@ static bool check_moments(const struct tensors *inputs, const float *y, const do
     }
     const double var = s.xx / s.length, want = var / (var + (double)p->eps);
     if (!(fabs(s.value) <= s.value_bound))
-        return finding_set(finding, VERDICT_FAIL, "the normalised output of channel %lld has mean %.3g, farther from 0 than %.3g", (long long)c,
-                           s.value / s.length, s.value_bound / s.length);
+        return finding_set(finding, VERDICT_FAIL, "the normalised output of channel %lld has mean %.3g, farther from 0 than %.3g",
+                           (long long)c, s.value / s.length, s.value_bound / s.length);
     if (!(fabs(s.product / s.length - want) <= s.product_bound / s.length))
-        return finding_set(finding, VERDICT_FAIL, "the normalised output of channel %lld has variance %.9g, not %.9g", (long long)c,
-                           s.product / s.length, want);
+        return finding_set(finding, VERDICT_FAIL, "the normalised output of channel %lld has variance %.9g, not %.9g",
+                           (long long)c, s.product / s.length, want);
     return true;
 }
 
 /* Backward: dx is orthogonal to 1 and to xhat, up to what eps and the rounding of the saved statistics leave:
  *     sum dx      = gamma*istd*(sum dy - dbeta - mean(xhat)*dgamma)        = -gamma*istd*mean(xhat)*dgamma
  *     sum dx*xhat = gamma*istd*(dgamma - mean(xhat)*dbeta - mean(xhat^2)*dgamma) */
-static bool check_orthogonal(const struct tensors *inputs, const float *dx, const double *bound, int64_t c, struct finding *finding)
+static bool check_orthogonal(const struct tensors *inputs, const float *dx, const double *bound, int64_t c,
+                             struct finding *finding)
 {
     const struct convoy_bn *const p = &inputs->problem.bn;
     const float *const x = tensors_f32(inputs, CONVOY_X), *const dy = tensors_f32(inputs, CONVOY_DY);
@@ -148,11 +152,11 @@ static bool check_orthogonal(const struct tensors *inputs, const float *dx, cons
     const double sum = -scale * s.xhat / s.length * s.dy_xhat;
     const double product = scale * (s.dy_xhat - s.xhat / s.length * s.dy - s.xhat_xhat / s.length * s.dy_xhat);
     if (!(fabs(s.value - sum) <= s.value_bound))
-        return finding_set(finding, VERDICT_FAIL, "sum(dx) of channel %lld is %.9g, farther from %.3g than %.3g", (long long)c, s.value, sum,
-                           s.value_bound);
+        return finding_set(finding, VERDICT_FAIL, "sum(dx) of channel %lld is %.9g, farther from %.3g than %.3g", (long long)c,
+                           s.value, sum, s.value_bound);
     if (!(fabs(s.product - product) <= s.product_bound))
-        return finding_set(finding, VERDICT_FAIL, "sum(dx*xhat) of channel %lld is %.9g, farther from %.3g than %.3g", (long long)c, s.product,
-                           product, s.product_bound);
+        return finding_set(finding, VERDICT_FAIL, "sum(dx*xhat) of channel %lld is %.9g, farther from %.3g than %.3g",
+                           (long long)c, s.product, product, s.product_bound);
     return true;
 }
 
@@ -176,7 +180,8 @@ bool identity_bn(struct rig *rig, const struct oracle *oracle, uint64_t seed, st
         ok = rig_run(rig, &inputs, GUARD_LEFT, finding);
         const float *const output = ok ? rig_output(rig, slot, finding) : NULL;
         for (int64_t c = 0; output && ok && c < rig->problem.bn.c; c++)
-            ok = train ? check_moments(&inputs, output, e.bound[slot], c, finding) : check_orthogonal(&inputs, output, e.bound[slot], c, finding);
+            ok = train ? check_moments(&inputs, output, e.bound[slot], c, finding)
+                       : check_orthogonal(&inputs, output, e.bound[slot], c, finding);
         ok = ok && output;
         examine_close(&e);
     }

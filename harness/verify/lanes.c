@@ -47,8 +47,8 @@ bool lanes_same_bits(struct rig *rig, void *const kept[CONVOY_NSLOTS], const cha
             e++;
         char name[96];
         compare_element_name(info, slot, e, name, sizeof name);
-        return finding_set(finding, VERDICT_NONDETERMINISTIC, "%s has other bits in %s, though the plan declares that it has not", name,
-                           between);
+        return finding_set(finding, VERDICT_NONDETERMINISTIC, "%s has other bits in %s, though the plan declares that it has not",
+                           name, between);
     }
     return true;
 }
@@ -72,7 +72,8 @@ static const void *lane_extension(const struct convoy_host *table, const char *i
     return host->outer->extension(host->outer, id);
 }
 
-static void lane_parallel(const struct convoy_host *table, void (*task)(void *context, size_t i, size_t worker), void *context, size_t n)
+static void lane_parallel(const struct convoy_host *table, void (*task)(void *context, size_t i, size_t worker), void *context,
+                          size_t n)
 {
     const struct lane_host *const host = (const struct lane_host *)table;
     for (size_t i = 0; i < n; i++) {

@@ -7,8 +7,7 @@
 /* Bytes in use on the heap, large mappings included. */
 size_t leak_heap_bytes(void);
 
-/* Executes a loaded and prepared plan a few times more: the heap must not grow. The first executes of a plan may fill caches that stay, so
- * call it after some. False: LEAK. */
+/* Executes a loaded and prepared plan until an execute leaves nothing on the heap. False: LEAK, none of many does. */
 bool leak_check(struct rig *rig, struct finding *finding);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool oracle_answer(const struct oracle *oracle, const struct tensors *inputs, uint32_t slot, const uint64_t *index, uint64_t count,
-                   struct answer *answer, struct finding *finding)
+bool oracle_answer(const struct oracle *oracle, const struct tensors *inputs, uint32_t slot, const uint64_t *index,
+                   uint64_t count, struct answer *answer, struct finding *finding)
 {
     struct convoy_error err = error_none();
     memset(answer, 0, sizeof *answer);

@@ -14,15 +14,15 @@ struct oracle {
 
 struct answer {
     uint32_t slot;
-    uint64_t count;                     /* evaluated elements                                          */
-    const uint64_t *index;              /* ascending element numbers, borrowed; NULL: 0..count-1       */
+    uint64_t count;        /* evaluated elements                                          */
+    const uint64_t *index; /* ascending element numbers, borrowed; NULL: 0..count-1       */
     struct convoy_verdict_terms *terms;
 };
 
 /* Evaluates output `slot` at the `count` elements of `index` (NULL: all of them). The caller frees with oracle_free.
  * False: the finding says why (no memory, or the referee refuses: NOT_RUN). */
-bool oracle_answer(const struct oracle *oracle, const struct tensors *inputs, uint32_t slot, const uint64_t *index, uint64_t count,
-                   struct answer *answer, struct finding *finding);
+bool oracle_answer(const struct oracle *oracle, const struct tensors *inputs, uint32_t slot, const uint64_t *index,
+                   uint64_t count, struct answer *answer, struct finding *finding);
 void oracle_free(struct answer *answer);
 
 /* Evaluates a whole output of `inputs` and stores it, rounded to its type, as the input `to_slot` of `to`. */

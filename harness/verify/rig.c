@@ -15,8 +15,8 @@ static bool modes_kept(uint64_t before, const char *call, struct finding *findin
     if (after == before)
         return true;
     fpenv_set(before);
-    return finding_set(finding, VERDICT_FPENV, "%s left other floating-point modes: control %#" PRIx64 ", before %#" PRIx64, call, after,
-                       before);
+    return finding_set(finding, VERDICT_FPENV, "%s left other floating-point modes: control %#" PRIx64 ", before %#" PRIx64, call,
+                       after, before);
 }
 
 static bool ask_support(struct rig *rig, struct finding *finding)
@@ -132,7 +132,10 @@ void rig_close(struct rig *rig, struct finding *finding)
     modes_kept(modes, "destroy", finding);
 }
 
-static bool is_workspace(uint32_t slot) { return slot == CONVOY_WORKSPACE || slot == CONVOY_PREPARED; }
+static bool is_workspace(uint32_t slot)
+{
+    return slot == CONVOY_WORKSPACE || slot == CONVOY_PREPARED;
+}
 
 /* As raw memory the workspace would be zero more often than in use. 0xA5 bytes make a tiny float, which a sum that was not
  * cleared would hide; so placements other than the first get NaN. */

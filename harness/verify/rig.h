@@ -1,5 +1,5 @@
-/* rig: a plan under test with all of its memory, every call of the plugin watched: guarded buffers, poisoned outputs and workspace,
- * protected inputs, floating-point modes. Knows how to run, not what is right. */
+/* rig: a plan under test with all of its memory, every call of the plugin watched: guarded buffers, poisoned outputs and
+ * workspace, protected inputs, floating-point modes. Knows how to run, not what is right. */
 #ifndef CONVOY_VERIFY_RIG_H
 #define CONVOY_VERIFY_RIG_H
 
@@ -14,7 +14,7 @@ struct rig {
     struct convoy_plan *plan;
     struct convoy_plan_info info;
     struct slotmem memory[CONVOY_NSLOTS];
-    const struct tensors *loaded;        /* the inputs that the memory holds */
+    const struct tensors *loaded; /* the inputs that the memory holds */
     enum guard_placement placement;
 };
 
@@ -24,7 +24,8 @@ bool rig_open(struct rig *rig, const struct verify_subject *subject, const union
               struct finding *finding);
 void rig_close(struct rig *rig, struct finding *finding);
 
-/* Places the memory, loads the inputs (which must live until the next load), poisons outputs and, with 0xA5 or NaN, the workspace. */
+/* Places the memory, loads the inputs (which must live until the next load), poisons outputs and, with 0xA5 or NaN, the
+ * workspace. */
 bool rig_load(struct rig *rig, const struct tensors *inputs, enum guard_placement placement, struct finding *finding);
 
 /* prepare, if the plan has it. From then on the weights are out of bounds. */

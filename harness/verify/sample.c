@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Output tiles of Winograd (2..8), of overlap-save transforms of 8, 16 and 32 points with 3 or 5 taps, and panels of vector kernels. */
+/* Output tiles of Winograd (2..8), of overlap-save transforms of 8, 16 and 32 points with 3 or 5 taps, and panels of vector
+ * kernels. */
 static const int32_t seam_steps[] = {2, 3, 4, 5, 6, 7, 8, 12, 14, 16, 28, 30, 32, 48, 64};
 enum { STEP_COUNT = sizeof seam_steps / sizeof seam_steps[0], AXIS_MOST = 8 * (STEP_COUNT + 2) + 8 };
 
@@ -79,18 +80,20 @@ static uint64_t collect(const struct grid *grid, int64_t tile_h, int64_t tile_w,
     uint64_t count = 0, draws = 0, turn = 0;
     for (int corner = 0; corner < 16; corner++) {
         const int64_t *const extent = grid->extent;
-        index[count++] = element_at(grid, corner & 8 ? extent[0] - 1 : 0, corner & 4 ? extent[1] - 1 : 0, corner & 2 ? extent[2] - 1 : 0,
-                                    corner & 1 ? extent[3] - 1 : 0);
+        index[count++] = element_at(grid, corner & 8 ? extent[0] - 1 : 0, corner & 4 ? extent[1] - 1 : 0,
+                                    corner & 2 ? extent[2] - 1 : 0, corner & 1 ? extent[3] - 1 : 0);
     }
     for (size_t r = 0; r < h_axis.count; r++) {
         for (size_t s = 0; s < w_axis.count; s++) {
-            const int64_t n = (int64_t)random_below(seed, &draws, grid->extent[0]), k = (int64_t)random_below(seed, &draws, grid->extent[1]);
+            const int64_t n = (int64_t)random_below(seed, &draws, grid->extent[0]),
+                          k = (int64_t)random_below(seed, &draws, grid->extent[1]);
             if (turn++ % (stride ? stride : 1) == 0)
                 index[count++] = element_at(grid, n, k, h_axis.position[r], w_axis.position[s]);
         }
     }
     for (size_t i = 0; i < k_axis.count; i++) {
-        const int64_t n = (int64_t)random_below(seed, &draws, grid->extent[0]), h = (int64_t)random_below(seed, &draws, grid->extent[2]);
+        const int64_t n = (int64_t)random_below(seed, &draws, grid->extent[0]),
+                      h = (int64_t)random_below(seed, &draws, grid->extent[2]);
         if (turn++ % (stride ? stride : 1) == 0)
             index[count++] = element_at(grid, n, k_axis.position[i], h, (int64_t)random_below(seed, &draws, grid->extent[3]));
     }
@@ -101,7 +104,8 @@ static uint64_t collect(const struct grid *grid, int64_t tile_h, int64_t tile_w,
     return count;
 }
 
-bool sample_open(const struct slot_info *info, int64_t tile_h, int64_t tile_w, uint64_t most, uint64_t seed, struct sample *sample)
+bool sample_open(const struct slot_info *info, int64_t tile_h, int64_t tile_w, uint64_t most, uint64_t seed,
+                 struct sample *sample)
 {
     struct grid grid = {{1, 1, 1, 1}};
     memset(sample, 0, sizeof *sample);
@@ -109,7 +113,8 @@ bool sample_open(const struct slot_info *info, int64_t tile_h, int64_t tile_w, u
         grid.extent[4 - info->rank + axis] = info->extent[axis];
     const uint64_t elements = (uint64_t)info->elements;
     const bool whole = elements <= most;
-    sample->index = calloc(whole ? elements : (size_t)AXIS_MOST * AXIS_MOST + AXIS_MOST + SAMPLE_RANDOM + 16, sizeof *sample->index);
+    sample->index =
+        calloc(whole ? elements : (size_t)AXIS_MOST * AXIS_MOST + AXIS_MOST + SAMPLE_RANDOM + 16, sizeof *sample->index);
     if (!sample->index)
         return false;
     if (whole) {

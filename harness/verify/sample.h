@@ -14,7 +14,8 @@ enum { SAMPLE_RANDOM = 4096 };
 
 /* At most about `most` elements (seams and random ones thin out in proportion; corners stay); all of them where the output has
  * no more than that. tile_h, tile_w: further seams to look at, 0: none. False: no memory. */
-bool sample_open(const struct slot_info *info, int64_t tile_h, int64_t tile_w, uint64_t most, uint64_t seed, struct sample *sample);
+bool sample_open(const struct slot_info *info, int64_t tile_h, int64_t tile_w, uint64_t most, uint64_t seed,
+                 struct sample *sample);
 void sample_close(struct sample *sample);
 
 #endif

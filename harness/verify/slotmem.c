@@ -150,8 +150,8 @@ bool slotmem_intact(struct slotmem *memory, const char *during, const void *data
     for (uint64_t b = 0; b < whole_bytes(memory); b++) {
         const bool outside = b < memory->offset || b >= round_up(end, 4);
         if (outside && memory->copy[b] != ((const char *)&canary)[b % sizeof canary])
-            return finding_set(finding, VERDICT_OOB_WRITE, "%s wrote outside %s on the device: at byte %lld of %llu", during, memory->name,
-                               (long long)b - (long long)memory->offset, (unsigned long long)memory->bytes);
+            return finding_set(finding, VERDICT_OOB_WRITE, "%s wrote outside %s on the device: at byte %lld of %llu", during,
+                               memory->name, (long long)b - (long long)memory->offset, (unsigned long long)memory->bytes);
     }
     if (memory->access == GUARD_READ_ONLY && data && memcmp(memory->copy + memory->offset, data, (size_t)memory->bytes) != 0)
         return finding_set(finding, VERDICT_DIRTY_INPUT, "%s changed the input %s on the device", during, memory->name);

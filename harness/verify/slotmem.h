@@ -8,14 +8,14 @@
 
 struct slotmem {
     const char *name;
-    uint64_t bytes;                /* 0: the slot is unused              */
+    uint64_t bytes; /* 0: the slot is unused              */
     uint32_t align;
-    struct convoy_memory *domain;  /* NULL: host                         */
+    struct convoy_memory *domain; /* NULL: host                         */
     struct guard_region region;
     struct convoy_buffer wrapped;
-    struct convoy_buffer *buffer;  /* device                             */
-    uint64_t pad_bytes, offset;    /* canaries on each side              */
-    char *copy;                    /* device: what slotmem_read returns, with the canaries around it */
+    struct convoy_buffer *buffer; /* device                             */
+    uint64_t pad_bytes, offset;   /* canaries on each side              */
+    char *copy;                   /* device: what slotmem_read returns, with the canaries around it */
     enum guard_access access;
 };
 

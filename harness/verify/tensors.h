@@ -8,7 +8,7 @@
 struct tensors {
     union problem problem;
     struct slot_info info[CONVOY_NSLOTS];
-    void *data[CONVOY_NSLOTS];             /* NULL where the problem reads no such slot   */
+    void *data[CONVOY_NSLOTS]; /* NULL where the problem reads no such slot   */
 };
 
 /* Zeroed memory for every input and in-place slot. False: no memory (and nothing to close). */
@@ -20,7 +20,13 @@ float *tensors_f32(const struct tensors *tensors, uint32_t slot);
 /* Copies the data of one slot from tensors that have the same slot at the same size. */
 void tensors_copy(struct tensors *to, const struct tensors *from, uint32_t slot);
 
-static inline bool slot_is_input(const struct slot_info *info) { return info->role == SLOT_INPUT || info->role == SLOT_INOUT; }
-static inline bool slot_is_output(const struct slot_info *info) { return info->role == SLOT_OUTPUT || info->role == SLOT_INOUT; }
+static inline bool slot_is_input(const struct slot_info *info)
+{
+    return info->role == SLOT_INPUT || info->role == SLOT_INOUT;
+}
+static inline bool slot_is_output(const struct slot_info *info)
+{
+    return info->role == SLOT_OUTPUT || info->role == SLOT_INOUT;
+}
 
 #endif

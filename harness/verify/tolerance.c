@@ -9,11 +9,11 @@
 static const double u = TOLERANCE_U;
 static const double least_normal = 0x1p-126, spacing_below = 0x1p-149;
 
-/* Fast convolution is bilinear: y = A [ (G w) .* (B x) ]. By alpha = m + r - 1, the points of the tile per axis (the tables of simulated
- * errors give equal rows for equal alpha: F(4,4) as F5, F(4,5) as F6, F(2,5) as F4, F(4,2) between F2 and F4).
- * c is 2.5 to 3 times the worst of about 1000 simulated outputs, which covers the tail of 10^7 samples (Gaussian x1.6) and the
- * tile corners; rho likewise for relative RMS at 64 channels per chain. Simulated with x, w uniform(-1,1), float FMA,
- * transformed weights rounded once, against an exact reference:
+/* Fast convolution is bilinear: y = A [ (G w) .* (B x) ]. By alpha = m + r - 1, the points of the tile per axis (the tables of
+ * simulated errors give equal rows for equal alpha: F(4,4) as F5, F(4,5) as F6, F(2,5) as F4, F(4,2) between F2 and F4). c is 2.5
+ * to 3 times the worst of about 1000 simulated outputs, which covers the tail of 10^7 samples (Gaussian x1.6) and the tile
+ * corners; rho likewise for relative RMS at 64 channels per chain. Simulated with x, w uniform(-1,1), float FMA, transformed
+ * weights rounded once, against an exact reference:
  *
  *   alpha  algorithm            c rms / max   c     rel. RMS C=64   rho
  *   3,4    F(2,2) F(2,3)        .17 / .62     2     2.5e-7          6e-7
@@ -24,26 +24,31 @@ static const double least_normal = 0x1p-126, spacing_below = 0x1p-149;
  *   9      F(7,3)               5.6 / 49      130   8.1e-6          2e-5
  *   10     F(8,3)               from F(7,3) by the ratio of the simulated RMS, 2.35 to 2.8: 130 * 2.6, 2e-5 * 2.6
  *
- * Weight gradients accumulate over tiles and transform once at the end: simulated c max 1.6 for F(4,3), 3.4 for F(6,3), so 6 and
- * 16; between and beyond them geometrically (sqrt(16/6) per point); up to alpha 5 not below the direct sum's own 4.
- * Textbook points (0, +-1, +-2, ...): F(4,3) was simulated (1.2 / 16, 1.7e-6), the gradient at 3.5 times the good points'; F(5,3) and
- * F(7,3) follow from the ratio of their amplification factors to those of the good points, 16.6/9.7 and 102/49; F(6,3) has the same points. */
-/* Those are for 64 channels or more. With few, a sum has a heavier tail: 10^7 samples of F2, F4, F5, F6 (F7) reach 2.5c (3.2c) with one
- * channel, 1.3c (2.2c) with two, c (1.5c) with four, and less than c from eight up (tests/test_tolerance.c repeats it). Hence
- * c * (1 + 2.5 / C), likewise for the tiles of a weight gradient.
+ * Weight gradients accumulate over tiles and transform once at the end: simulated c max over 64 tiles 1.2 (F2), 2.2 (F4), 3.9
+ * (F5), 7.1 (F6), 15 (F7); so 4, not below the direct sum's own, then 6, 9.8, 16 and 42; F8 from F7 as above. Textbook points (0,
+ * +-1, +-2, ...): F(4,3) was simulated (1.2 / 16, 1.7e-6), the gradient at 3.5 times the good points'; F(5,3) and F(7,3) follow
+ * from the ratio of their amplification factors to those of the good points, 16.6/9.7 and 102/49; F(6,3) has the same points.
+ *
+ * Those are for 64 channels or more. With few, a sum has a heavier tail: 10^7 samples of F2, F4, F5, F6 (F7) reach 2.5c (3.2c)
+ * with one channel, 1.3c (2.2c) with two, c (1.5c) with four, and less than c from eight up; Fourier transforms 2c, 1.7c
+ * and 1.4c. Hence c * (1 + 2.5 / C), and for gradients by the number of tiles (1 tile: 3.5c, 4: c, 16: 0.8c). A gradient's tiles
+ * that hold few outputs, at the ends of rows or in small images, err as much as full ones, at a smaller s: with one output in
+ * each, 64 tiles reach 1.2c (F2), 2.7c (F4), 3.5c (F6), a single one 7.5c (F4). Hence the factor 1 + 3 (1 - fill), fill being the
+ * share of the tiles' outputs that exist. tests/test_tolerance.c repeats these experiments.
+ *
  * `point` is the largest point: the output transform multiplies by its power m - 1, per axis. */
 struct transform_row {
     double forward, gradient, rho, point;
 };
-static const double few_terms = 2.5;
+static const double few_terms = 2.5, empty_tiles = 3;
 enum { ALPHA_LEAST = 3, ALPHA_MOST = 10 };
 static const struct transform_row good_points[ALPHA_MOST + 1] = {
-    [3] = {2, 4, 6e-7, 1},       [4] = {2, 4, 6e-7, 1},    [5] = {8, 4, 1e-6, 1.25},   [6] = {10, 6, 1.6e-6, 1.5},
-    [7] = {24, 9.8, 4e-6, 1.75}, [8] = {56, 16, 8e-6, 2},  [9] = {130, 26, 2e-5, 2.25}, [10] = {340, 43, 5.2e-5, 2.5},
+    [3] = {2, 4, 6e-7, 1},       [4] = {2, 4, 6e-7, 1},   [5] = {8, 4, 1e-6, 1.25},    [6] = {10, 6, 1.6e-6, 1.5},
+    [7] = {24, 9.8, 4e-6, 1.75}, [8] = {56, 16, 8e-6, 2}, [9] = {130, 42, 2e-5, 2.25}, [10] = {340, 110, 5.2e-5, 2.5},
 };
 static const struct transform_row textbook_points[ALPHA_MOST + 1] = {
-    [3] = {2, 4, 6e-7, 1},      [4] = {2, 4, 6e-7, 1},   [5] = {8, 4, 1e-6, 2},       [6] = {40, 21, 4e-6, 2},
-    [7] = {41, 17, 6.9e-6, 2},  [8] = {56, 16, 8e-6, 2}, [9] = {270, 54, 4.2e-5, 4},
+    [3] = {2, 4, 6e-7, 1},     [4] = {2, 4, 6e-7, 1},   [5] = {8, 4, 1e-6, 2},      [6] = {40, 21, 4e-6, 2},
+    [7] = {41, 17, 6.9e-6, 2}, [8] = {56, 16, 8e-6, 2}, [9] = {270, 87, 4.2e-5, 4},
 };
 
 /* Direct sums and products of matrices in chunks: simulated c .08-.31 / 2.0. FFT tiles of 16 and 32: .13-.19 / .65. Gauss's three
@@ -53,7 +58,10 @@ static const double fft_element = 2, fft_rho = 6e-7;
 /* 1.3e-6 at 512 channels in one chain of 9 each and 4.3e-7 at 64: rho holds for chains up to 64 * 9 and grows with the root. */
 static const double direct_chain = 576, tiled_chain = 64;
 
-static bool is_conv(const union problem *problem) { return problem_family(problem) == FAMILY_CONV; }
+static bool is_conv(const union problem *problem)
+{
+    return problem_family(problem) == FAMILY_CONV;
+}
 
 /* A strided layer is split into phases, whose kernels have ceil(kernel / stride) taps. */
 static uint32_t tile_points(const struct convoy_conv *p, const struct convoy_numerics *numerics)
@@ -70,7 +78,8 @@ static const struct transform_row *transform_constants(const struct convoy_conv 
         [CONVOY_POINTS_TEXTBOOK] = textbook_points,
         [CONVOY_POINTS_GOOD] = good_points,
     };
-    if (numerics->points < CONVOY_POINTS_TEXTBOOK || numerics->points > CONVOY_POINTS_GOOD || numerics->m == 0 || numerics->r == 0)
+    if (numerics->points < CONVOY_POINTS_TEXTBOOK || numerics->points > CONVOY_POINTS_GOOD || numerics->m == 0 ||
+        numerics->r == 0)
         return NULL;
     /* One point has nothing to transform on that axis; the least tile stands for it. */
     const uint32_t alpha = (uint32_t)convoy_max(tile_points(p, numerics), ALPHA_LEAST);
@@ -124,15 +133,22 @@ static void conv_tolerance(const struct convoy_conv *p, const struct convoy_nume
     if (t->tiled) {
         t->chain = split_chain(whole, numerics->split);
         const double rho = row ? row->rho : fft_rho * (gauss ? 2 : 1);
-        t->element = row ? (gradient ? row->gradient : row->forward) * (1 + few_terms / t->chain) : fft_element * (gauss ? 2 : 1);
+        t->element = row ? (gradient ? row->gradient : row->forward) : fft_element * (gauss ? 2 : 1);
+        t->element *= 1 + few_terms / t->chain;
+        if (row && gradient) {
+            const double places = (double)tile_count(p, numerics) * numerics->m * numerics->m;
+            t->element *= 1 + empty_tiles * (1 - (double)p->n * p->oh * p->ow / places);
+        }
         t->underflow = t->element * t->terms * spacing_below;
         if (row) /* a product of half the spacing off, amplified by two rows of A */
             t->underflow = t->terms * spacing_below * pow(2 * pow(row->point, (double)numerics->m - 1) + 2, 2);
         t->relative_rms = rho * sqrt(fmax(1, t->chain / tiled_chain));
-        if (numerics->kind == CONVOY_NUM_WINOGRAD && numerics->m == 2 && numerics->r == 3 && p->stride_h == 1 && p->stride_w == 1) {
-            /* Points 0, +-1: G halves per axis, so weights that are multiples of 4 stay integers in two dimensions. Per axis B adds
-             * at most 2 inputs, G 3/2 weights and A 3 products: partial sums stay below (2*2)(9/4)(3*3) a b = 81 a b per channel, which
-             * is 9 times the 9 a b of the direct sum. The gradient's per axis 2, 2 and 2, in quarters: 4*4*4*4 a b for a tile of 4 outputs. */
+        if (numerics->kind == CONVOY_NUM_WINOGRAD && numerics->m == 2 && numerics->r == 3 && p->stride_h == 1 &&
+            p->stride_w == 1) {
+            /* Points 0, +-1: G halves per axis, so weights that are multiples of 4 stay integers in two dimensions. Per axis B
+             * adds at most 2 inputs, G 3/2 weights and A 3 products: partial sums stay below (2*2)(9/4)(3*3) a b = 81 a b per
+             * channel, which is 9 times the 9 a b of the direct sum. The gradient's per axis 2, 2 and 2, in quarters: 4*4*4*4 a b
+             * for a tile of 4 outputs. */
             t->exact_integers = true;
             t->growth = gradient ? 64 : 9;
             t->multiple = gradient ? 1 : 4;
@@ -146,7 +162,8 @@ static void conv_tolerance(const struct convoy_conv *p, const struct convoy_nume
     }
 }
 
-bool tolerance_of(const union problem *problem, const struct convoy_numerics *numerics, struct tolerance *t, struct finding *finding)
+bool tolerance_of(const union problem *problem, const struct convoy_numerics *numerics, struct tolerance *t,
+                  struct finding *finding)
 {
     char name[48];
     tolerance_numerics_name(numerics, name, sizeof name);
@@ -167,7 +184,8 @@ bool tolerance_of(const union problem *problem, const struct convoy_numerics *nu
     if (numerics->kind == CONVOY_NUM_WINOGRAD) {
         row = transform_constants(&problem->conv, numerics);
         if (!row)
-            return finding_set(finding, VERDICT_CONTRACT, "the plan declares numerics %s with points %u, for which no bound is known", name,
+            return finding_set(finding, VERDICT_CONTRACT,
+                               "the plan declares numerics %s with points %u, for which no bound is known", name,
                                (unsigned)numerics->points);
     }
     conv_tolerance(&problem->conv, numerics, row, t);
@@ -223,9 +241,9 @@ static double energy(const float *data, int64_t elements)
     return sum;
 }
 
-/* A transform works on tiles, so the error of an element follows the size of what is around it: s is the largest of its plane, and
- * where the image is smaller than a window, which then sees part of the kernel only, |image| * |kernel|. That product, scaled by
- * the window's share of the image, is the mean s of the plane elsewhere. Forward and backward-data only: all of an image meets
+/* A transform works on tiles, so the error of an element follows the size of what is around it: s is the largest of its plane,
+ * and where the image is smaller than a window, which then sees part of the kernel only, |image| * |kernel|. That product, scaled
+ * by the window's share of the image, is the mean s of the plane elsewhere. Forward and backward-data only: all of an image meets
  * the middle tap of a weight gradient. */
 struct image_energy { /* of one group of one image, the latest asked for */
     int64_t number;
@@ -270,7 +288,8 @@ static void conv_bounds(const struct tolerance *t, const struct tensors *inputs,
     const uint64_t plane = info->rank == 4 ? (uint64_t)(info->extent[2] * info->extent[3]) : 1;
     const bool sum = answer->slot == CONVOY_DBIAS; /* no product: s is the sum of |dy|, computed without transforms */
     const double element = sum ? direct_element : t->element;
-    const double root = sqrt(sum ? (double)((int64_t)inputs->problem.conv.n * inputs->problem.conv.oh * inputs->problem.conv.ow) : t->chain);
+    const double root =
+        sqrt(sum ? (double)((int64_t)inputs->problem.conv.n * inputs->problem.conv.oh * inputs->problem.conv.ow) : t->chain);
     struct image_energy latest = {.number = -1};
     for (uint64_t first = 0, last; first < answer->count; first = last) {
         const uint64_t number = (answer->index ? answer->index[first] : first) / plane;
@@ -285,7 +304,8 @@ static void conv_bounds(const struct tolerance *t, const struct tensors *inputs,
     }
 }
 
-bool tolerance_bounds(const struct tolerance *t, const struct tensors *inputs, const struct answer *answer, double *bound, double *unstable)
+bool tolerance_bounds(const struct tolerance *t, const struct tensors *inputs, const struct answer *answer, double *bound,
+                      double *unstable)
 {
     const bool index = answer->slot == CONVOY_INDEX;
     if (index) {
@@ -326,8 +346,8 @@ void tolerance_integer_bounds(const struct tolerance *t, const struct tensors *i
         bound[e] = t->exact_integers || answer->slot == CONVOY_DBIAS ? 0 : nearest_integer;
 }
 
-/* Batch norm backward: 2e-6 for dx and 5e-6 for the reductions at moderate mean and deviation, times sqrt(L / 4096) for long sums. A
- * channel needs some elements before dx is more than the rounding of a difference. */
+/* Batch norm backward: 2e-6 for dx and 5e-6 for the reductions at moderate mean and deviation, times sqrt(L / 4096) for long
+ * sums. A channel needs some elements before dx is more than the rounding of a difference. */
 static const double bn_dx_rms = 2e-6, bn_sum_rms = 5e-6;
 enum { BN_DX_LEAST = 16 };
 

@@ -10,19 +10,20 @@
 
 struct tolerance {
     struct convoy_numerics numerics;
-    double element;       /* c in |error| <= c * u * (s + sqrt(L) * |r|)                                       */
-    double chain;         /* L, the longest chain of additions                                                 */
-    double relative_rms;  /* bound on |y - r|_2 / |r|_2 over a tensor                                          */
-    double terms;         /* products per output element at most                                               */
-    double underflow;     /* absolute error where products or sums lie below the least normal number           */
-    bool tiled;           /* transforms whole tiles, so that an element's error follows its neighbours' size   */
-    bool exact_integers;  /* small integers give the exact result; else the nearest integer is right           */
-    double growth;        /* exact_integers: partial sums stay below growth * sum |x||w|                       */
-    int32_t multiple;     /* exact_integers: if the weights are multiples of this                              */
+    double element;      /* c in |error| <= c * u * (s + sqrt(L) * |r|)                                       */
+    double chain;        /* L, the longest chain of additions                                                 */
+    double relative_rms; /* bound on |y - r|_2 / |r|_2 over a tensor                                          */
+    double terms;        /* products per output element at most                                               */
+    double underflow;    /* absolute error where products or sums lie below the least normal number           */
+    bool tiled;          /* transforms whole tiles, so that an element's error follows its neighbours' size   */
+    bool exact_integers; /* small integers give the exact result; else the nearest integer is right           */
+    double growth;       /* exact_integers: partial sums stay below growth * sum |x||w|                       */
+    int32_t multiple;    /* exact_integers: if the weights are multiples of this                              */
 };
 
 /* False (CONTRACT): the numerics are not valid for the operation, or no constant is known for them. */
-bool tolerance_of(const union problem *problem, const struct convoy_numerics *numerics, struct tolerance *tolerance, struct finding *finding);
+bool tolerance_of(const union problem *problem, const struct convoy_numerics *numerics, struct tolerance *tolerance,
+                  struct finding *finding);
 
 /* "winograd(4,3)", "fft(16)", "gemm". */
 void tolerance_numerics_name(const struct convoy_numerics *numerics, char *buf, size_t size);

@@ -47,7 +47,10 @@ void pool_bounds(const struct tensors *inputs, const struct answer *answer, doub
         bound[e] = units * (u * answer->terms[e].abs_sum + spacing_below / 2);
 }
 
-static bool power_of_two(int64_t value) { return (value & (value - 1)) == 0; }
+static bool power_of_two(int64_t value)
+{
+    return (value & (value - 1)) == 0;
+}
 
 /* Sums of small integers are exact; an average then has the roundings of 1/count and of the product per window, and where
  * every divisor is a power of two it has none. At the border a divisor may be any smaller count. */
@@ -75,7 +78,7 @@ void pool_integer_bounds(const struct tensors *inputs, const struct answer *answ
 
 /* What one channel's bounds follow from, in double. */
 struct moments {
-    double length;                /* L = n*h*w                                     */
+    double length; /* L = n*h*w                                     */
     double mean, abs_mean, var, istd;
     double mean_error, var_error; /* absolute; relative                            */
     double unstable_error;        /* relative, of E[x^2] - E[x]^2                  */
@@ -162,7 +165,8 @@ static double istd_error(const struct convoy_bn *p, const struct moments *m, dou
 
 /* y: 16u (inference with given statistics: 8u) of the terms, and what the statistics' errors do to it. Inference may be folded to
  * x*scale + shift, whose product and shift round at the size of x and mean: 2u of each. */
-static double y_bound(const struct tensors *inputs, const struct moments *m, int64_t c, uint64_t e, double abs_sum, double var_error)
+static double y_bound(const struct tensors *inputs, const struct moments *m, int64_t c, uint64_t e, double abs_sum,
+                      double var_error)
 {
     const struct convoy_bn *const p = &inputs->problem.bn;
     const double x = (double)tensors_f32(inputs, CONVOY_X)[e], gamma = fabs((double)tensors_f32(inputs, CONVOY_GAMMA)[c]);
@@ -233,16 +237,13 @@ struct eltwise_row {
     double units, limit;
 };
 static const struct eltwise_row eltwise_rows[CONVOY_ELT_COUNT] = {
-    [CONVOY_ELT_RELU] = {0, 0},          [CONVOY_ELT_RELU_BWD] = {0, 0},
-    [CONVOY_ELT_HARDTANH] = {0, 0},      [CONVOY_ELT_HARDTANH_BWD] = {0, 0},
-    [CONVOY_ELT_LEAKY] = {1, 0},         [CONVOY_ELT_LEAKY_BWD] = {1, 0},
-    [CONVOY_ELT_MUL] = {1, 0},           [CONVOY_ELT_ADD] = {2, 0},
-    [CONVOY_ELT_SCALE] = {2, 0},         [CONVOY_ELT_SIGMOID] = {8, 0},
-    [CONVOY_ELT_SIGMOID_BWD] = {4, 0},   [CONVOY_ELT_TANH] = {8, 4},
-    [CONVOY_ELT_TANH_BWD] = {6, 0},      [CONVOY_ELT_ELU] = {6, 0},
-    [CONVOY_ELT_ELU_BWD] = {3, 0},       [CONVOY_ELT_SOFTPLUS] = {6, 2},
-    [CONVOY_ELT_SOFTPLUS_BWD] = {6, 0},  [CONVOY_ELT_SOFTSIGN] = {3, 0},
-    [CONVOY_ELT_SOFTSIGN_BWD] = {6, 0},  [CONVOY_ELT_SGD] = {6, 0},
+    [CONVOY_ELT_RELU] = {0, 0},         [CONVOY_ELT_RELU_BWD] = {0, 0},     [CONVOY_ELT_HARDTANH] = {0, 0},
+    [CONVOY_ELT_HARDTANH_BWD] = {0, 0}, [CONVOY_ELT_LEAKY] = {1, 0},        [CONVOY_ELT_LEAKY_BWD] = {1, 0},
+    [CONVOY_ELT_MUL] = {1, 0},          [CONVOY_ELT_ADD] = {2, 0},          [CONVOY_ELT_SCALE] = {2, 0},
+    [CONVOY_ELT_SIGMOID] = {8, 0},      [CONVOY_ELT_SIGMOID_BWD] = {4, 0},  [CONVOY_ELT_TANH] = {8, 4},
+    [CONVOY_ELT_TANH_BWD] = {6, 0},     [CONVOY_ELT_ELU] = {6, 0},          [CONVOY_ELT_ELU_BWD] = {3, 0},
+    [CONVOY_ELT_SOFTPLUS] = {6, 2},     [CONVOY_ELT_SOFTPLUS_BWD] = {6, 0}, [CONVOY_ELT_SOFTSIGN] = {3, 0},
+    [CONVOY_ELT_SOFTSIGN_BWD] = {6, 0}, [CONVOY_ELT_SGD] = {6, 0},
 };
 
 /* tanh tends to alpha; 1 + exp(x) in softplus to 1. */

@@ -1,5 +1,5 @@
-/* twin: for a problem too large to check whole, a small one that a kernel treats alike: the same kernel, strides, padding, dilation
- * and kind of groups, the same remainders modulo the tiles, but few images, channels and pixels. */
+/* twin: for a problem too large to check whole, a small one that a kernel treats alike: the same kernel, strides, padding,
+ * dilation and kind of groups, the same remainders modulo the tiles, but few images, channels and pixels. */
 #ifndef CONVOY_VERIFY_TWIN_H
 #define CONVOY_VERIFY_TWIN_H
 

@@ -16,11 +16,12 @@
 #include <string.h>
 
 enum {
-    FULL_WORK_DEFAULT = 50000000,   /* multiply-adds that are checked whole where the options do not say                  */
-    TIER_2_WORK = 400000,           /* small enough for eight more data sets                                              */
+    FULL_WORK_DEFAULT = 50000000, /* multiply-adds that are checked whole where the options do not say                  */
+    TIER_2_WORK = 400000,         /* small enough for eight more data sets                                              */
     IDENTITY_WORK = 4000000,
-    CHECKSUM_SHARE = 4,             /* of the work of a whole check                                                       */
-    SAMPLE_LEAST = 64, SAMPLE_MOST = 8192,
+    CHECKSUM_SHARE = 4, /* of the work of a whole check                                                       */
+    SAMPLE_LEAST = 64,
+    SAMPLE_MOST = 8192,
     FILL_TRIES = 8
 };
 
@@ -31,7 +32,7 @@ struct examinee {
     struct oracle oracle;
     struct rig *rig;
     struct tolerance tolerance;
-    uint64_t sample_most;           /* 0: every element is compared                                                      */
+    uint64_t sample_most; /* 0: every element is compared                                                      */
     struct measures *measures;
     struct finding *finding;
 };
@@ -84,7 +85,8 @@ static bool open_integers(const struct examinee *c, struct tensors *inputs, stru
         examine_close(e);
         integers = fill_thin_integers(integers);
     }
-    return finding_set(c->finding, VERDICT_MISTRUSTED, "no integers are small enough for the declared numerics to give them back");
+    return finding_set(c->finding, VERDICT_MISTRUSTED,
+                       "no integers are small enough for the declared numerics to give them back");
 }
 
 static bool check_integers(const struct examinee *c)
@@ -99,7 +101,8 @@ static bool check_integers(const struct examinee *c)
         if (ok && c->sample_most == 0)
             ok = rig_run(c->rig, &inputs, GUARD_LEFT, c->finding) && examine_judge(&e, c->rig, NULL, c->finding);
         else if (ok)
-            ok = checksum_check(c->rig, &inputs, &c->oracle, CHECKSUM_SHARE * full_work_of(c->options), c->options->seed, c->finding);
+            ok = checksum_check(c->rig, &inputs, &c->oracle, CHECKSUM_SHARE * full_work_of(c->options), c->options->seed,
+                                c->finding);
         examine_close(&e);
     }
     tensors_close(&inputs);
@@ -133,7 +136,8 @@ static bool open_uniform(const struct examinee *c, struct tensors *inputs, struc
         if (turn > 0)
             examine_close(e);
         if (!fill_with_pattern(inputs, &c->oracle, c->options->seed + turn, FILL_UNIFORM, c->finding) ||
-            !examine_open(e, "uniform data", &c->oracle, inputs, &c->tolerance, false, c->sample_most, c->options->seed, c->finding))
+            !examine_open(e, "uniform data", &c->oracle, inputs, &c->tolerance, false, c->sample_most, c->options->seed,
+                          c->finding))
             return false;
         e->judge_rms = true;
         *vacuous = is_vacuous(e);
@@ -144,6 +148,7 @@ static bool open_uniform(const struct examinee *c, struct tensors *inputs, struc
 /* Runs of one data set: again with the same memory and prepared weights, with other alignment, with other threads. */
 static bool check_repeats(const struct examinee *c, const struct examination *e)
 {
+    static const enum guard_placement others[] = {GUARD_LEFT, GUARD_SHIFTED};
     void *kept[CONVOY_NSLOTS];
     const bool deterministic = c->rig->info.numerics.flags & CONVOY_DETERMINISTIC;
     if (!lanes_keep(c->rig, kept, c->finding))
@@ -153,7 +158,6 @@ static bool check_repeats(const struct examinee *c, const struct examination *e)
         ok = lanes_same_bits(c->rig, kept, "a second run", c->finding);
     if (ok && c->sample_most == 0)
         ok = leak_check(c->rig, c->finding);
-    static const enum guard_placement others[] = {GUARD_LEFT, GUARD_SHIFTED};
     for (size_t i = 0; ok && c->sample_most == 0 && i < sizeof others / sizeof others[0]; i++) {
         ok = rig_run(c->rig, e->inputs, others[i], c->finding) && examine_judge(e, c->rig, NULL, c->finding);
         if (ok && deterministic)

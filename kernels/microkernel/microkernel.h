@@ -13,18 +13,18 @@
 #include <stdint.h>
 
 struct mk_tile {
-    const float *a;          /* A[i][k] = a[i*a_row + k*a_col], or a[i*a_row + a_offset[k]] if a_offset is not NULL  */
+    const float *a; /* A[i][k] = a[i*a_row + k*a_col], or a[i*a_row + a_offset[k]] if a_offset is not NULL  */
     ptrdiff_t a_row, a_col;
     const ptrdiff_t *a_offset;
-    const float *b;          /* B[k][j] = b[k*b_row + j]                                                           */
+    const float *b; /* B[k][j] = b[k*b_row + j]                                                           */
     ptrdiff_t b_row;
-    float *c;                /* C[i][j] = c[i*c_row + j]                                                           */
+    float *c; /* C[i][j] = c[i*c_row + j]                                                           */
     ptrdiff_t c_row;
-    int64_t k;               /* >= 0                                                                               */
-    int32_t accumulate;      /* 0: C is overwritten, 1: C is added to (the sum over k is formed first)              */
-    int32_t relu;            /* 1: C = max(0, C) at the end; NaN stays NaN                                          */
+    int64_t k;                 /* >= 0                                                                               */
+    int32_t accumulate;        /* 0: C is overwritten, 1: C is added to (the sum over k is formed first)              */
+    int32_t relu;              /* 1: C = max(0, C) at the end; NaN stays NaN                                          */
     const ptrdiff_t *b_offset; /* B[k][j] = b[b_offset[k] + j] if not NULL; then a_offset must be NULL              */
-    const float *row_add;    /* C[i][j] += row_add[i] at the end, before relu; NULL: nothing                        */
+    const float *row_add;      /* C[i][j] += row_add[i] at the end, before relu; NULL: nothing                        */
 };
 
 typedef void mk_tile_fn(const struct mk_tile *tile);
@@ -32,16 +32,16 @@ typedef void mk_tile_fn(const struct mk_tile *tile);
 enum { MK_MAX_ROWS = 14, MK_MAX_VECTORS = 4 };
 
 struct mk_family {
-    const char *name;        /* "avx512", "avx2", "portable"                                                       */
-    int32_t lanes;           /* floats per vector                                                                  */
-    int32_t rows, vectors;   /* the tile that comes nearest to the peak: 14 x 2, 6 x 2, 4 x 2                       */
+    const char *name;      /* "avx512", "avx2", "portable"                                                       */
+    int32_t lanes;         /* floats per vector                                                                  */
+    int32_t rows, vectors; /* the tile that comes nearest to the peak: 14 x 2, 6 x 2, 4 x 2                       */
     /* tile[rows-1][vectors-1]; NULL where that many registers do not exist. Every row count from 1 to the largest of a
      * vector count is there, so a remainder never needs another path. */
     mk_tile_fn *tile[MK_MAX_ROWS][MK_MAX_VECTORS];
 };
 
-/* The widest family that this CPU runs. CONVOY_ISA=portable|avx2|avx512 narrows the choice (tests use it); a wider one than the CPU has
- * is ignored. */
+/* The widest family that this CPU runs. CONVOY_ISA=portable|avx2|avx512 narrows the choice (tests use it); a wider one than the
+ * CPU has is ignored. */
 const struct mk_family *mk_family_select(void);
 
 /* A family by name, NULL if it is not compiled in or the CPU lacks it. */

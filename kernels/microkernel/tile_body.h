@@ -66,13 +66,13 @@ static inline __attribute__((always_inline)) void tile_loop(const struct mk_tile
     }
 }
 
-#define DEFINE_TILE(rows, vectors)                                   \
-    static void NAME(rows, vectors)(const struct mk_tile *t)         \
-    {                                                                \
-        if (t->a_offset)                                             \
-            tile_loop(t, rows, vectors, GATHER_A);                   \
-        else if (t->b_offset)                                        \
-            tile_loop(t, rows, vectors, GATHER_B);                   \
-        else                                                         \
-            tile_loop(t, rows, vectors, STRIDES);                    \
+#define DEFINE_TILE(rows, vectors)                                                                                               \
+    static void NAME(rows, vectors)(const struct mk_tile *t)                                                                     \
+    {                                                                                                                            \
+        if (t->a_offset)                                                                                                         \
+            tile_loop(t, rows, vectors, GATHER_A);                                                                               \
+        else if (t->b_offset)                                                                                                    \
+            tile_loop(t, rows, vectors, GATHER_B);                                                                               \
+        else                                                                                                                     \
+            tile_loop(t, rows, vectors, STRIDES);                                                                                \
     }

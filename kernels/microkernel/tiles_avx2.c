@@ -24,7 +24,9 @@ EACH_LOW_ROW(DEFINE_TILE, 3)
 EACH_LOW_ROW(DEFINE_TILE, 4)
 
 #define ENTRY(rows, vectors) [rows - 1][vectors - 1] = NAME(rows, vectors),
-const struct mk_family mk_avx2 = {
-    .name = "avx2", .lanes = LANES, .rows = 6, .vectors = 2,
-    .tile = {EACH_ROW(ENTRY, 1) EACH_ROW(ENTRY, 2) EACH_LOW_ROW(ENTRY, 3) EACH_LOW_ROW(ENTRY, 4)}};
+const struct mk_family mk_avx2 = {.name = "avx2",
+                                  .lanes = LANES,
+                                  .rows = 6,
+                                  .vectors = 2,
+                                  .tile = {EACH_ROW(ENTRY, 1) EACH_ROW(ENTRY, 2) EACH_LOW_ROW(ENTRY, 3) EACH_LOW_ROW(ENTRY, 4)}};
 #endif

@@ -30,8 +30,11 @@ EACH_TOP_ROW(DEFINE_TILE, 1)
 EACH_TOP_ROW(DEFINE_TILE, 2)
 
 #define ENTRY(rows, vectors) [rows - 1][vectors - 1] = NAME(rows, vectors),
-const struct mk_family mk_avx512 = {
-    .name = "avx512", .lanes = LANES, .rows = 14, .vectors = 2,
-    .tile = {EACH_ROW(ENTRY, 1) EACH_ROW(ENTRY, 2) EACH_ROW(ENTRY, 3) EACH_ROW(ENTRY, 4)
-             EACH_HIGH_ROW(ENTRY, 1) EACH_HIGH_ROW(ENTRY, 2) EACH_HIGH_ROW(ENTRY, 3) EACH_TOP_ROW(ENTRY, 1) EACH_TOP_ROW(ENTRY, 2)}};
+const struct mk_family mk_avx512 = {.name = "avx512",
+                                    .lanes = LANES,
+                                    .rows = 14,
+                                    .vectors = 2,
+                                    .tile = {EACH_ROW(ENTRY, 1) EACH_ROW(ENTRY, 2) EACH_ROW(ENTRY, 3) EACH_ROW(ENTRY, 4)
+                                                 EACH_HIGH_ROW(ENTRY, 1) EACH_HIGH_ROW(ENTRY, 2) EACH_HIGH_ROW(ENTRY, 3)
+                                                     EACH_TOP_ROW(ENTRY, 1) EACH_TOP_ROW(ENTRY, 2)}};
 #endif

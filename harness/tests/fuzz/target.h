@@ -1,5 +1,6 @@
-/* target: one fuzz target per parser. Each includes only the parser's public header, takes any bytes and must neither crash, leak, hang nor
- * break an identity that it states. Linked with libFuzzer by `make fuzz`, and with replay.c over the committed corpus by `make check`. */
+/* target: one fuzz target per parser. Each includes only the parser's public header, takes any bytes and must neither crash,
+ * leak, hang nor break an identity that it states. Linked with libFuzzer by `make fuzz`, and with replay.c over the committed
+ * corpus by `make check`. */
 #ifndef CONVOY_TESTS_FUZZ_TARGET_H
 #define CONVOY_TESTS_FUZZ_TARGET_H
 

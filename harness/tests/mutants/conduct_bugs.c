@@ -59,10 +59,11 @@ static void crash(struct job *job)
     (void)job;
     *nowhere = 1;
 }
+static void *volatile leaked;
+
 static void leak(struct job *job)
 {
-    static void *volatile latest;
-    latest = job_copy(job, job_main_input(job));
+    leaked = job_copy(job, job_main_input(job));
 }
 static void call_abort(struct job *job)
 {
@@ -138,8 +139,8 @@ static void impossible_numerics(const struct plan *plan, struct convoy_plan_info
 static void unknown_tile(const struct plan *plan, struct convoy_plan_info *info)
 {
     (void)plan;
-    info->numerics =
-        (struct convoy_numerics){.kind = CONVOY_NUM_WINOGRAD, .m = 14, .r = 3, .points = CONVOY_POINTS_GOOD, .flags = info->numerics.flags};
+    info->numerics = (struct convoy_numerics){
+        .kind = CONVOY_NUM_WINOGRAD, .m = 14, .r = 3, .points = CONVOY_POINTS_GOOD, .flags = info->numerics.flags};
 }
 
 const struct bug conduct_bugs[] = {
@@ -160,7 +161,11 @@ const struct bug conduct_bugs[] = {
 #endif
     {.name = "prepared_stale", .before = use_prepared, .info = declare_prepared, .prepare = copy_first_weights},
     {.name = "prepared_unused", .info = declare_prepared, .prepare = copy_weights},
-    {.name = "prepared_scribbled", .before = use_prepared, .after = scribble_on_prepared, .info = declare_prepared, .prepare = copy_weights},
+    {.name = "prepared_scribbled",
+     .before = use_prepared,
+     .after = scribble_on_prepared,
+     .info = declare_prepared,
+     .prepare = copy_weights},
     {.name = "no_algorithm", .info = no_algorithm},
     {.name = "impossible_numerics", .info = impossible_numerics},
     {.name = "unknown_tile", .info = unknown_tile},

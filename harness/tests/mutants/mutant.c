@@ -120,7 +120,8 @@ static convoy_status prepare(struct convoy_plan *base, const struct convoy_args 
     return ((struct plan *)base)->self->bug->prepare(base, args, err);
 }
 
-static const struct convoy_plan_ops plan_ops = {.struct_size = sizeof plan_ops, .info = info, .execute = execute, .destroy = destroy};
+static const struct convoy_plan_ops plan_ops = {
+    .struct_size = sizeof plan_ops, .info = info, .execute = execute, .destroy = destroy};
 static const struct convoy_plan_ops preparing_ops = {
     .struct_size = sizeof preparing_ops, .info = info, .prepare = prepare, .execute = execute, .destroy = destroy};
 

@@ -1,5 +1,5 @@
-/* A plugin that computes convolutions rightly and then misbehaves in the way that its variant names; the variant "healthy" does not.
- * Each way has the one verdict that the harness must give it (harness/tests/cli_misbehave.sh). */
+/* A plugin that computes convolutions rightly and then misbehaves in the way that its variant names; the variant "healthy" does
+ * not. Each way has the one verdict that the harness must give it (harness/tests/cli_misbehave.sh). */
 #include <convoy/plugin.h>
 #include <convoy/shape.h>
 #include <fenv.h>
@@ -13,15 +13,46 @@
 #endif
 
 enum way {
-    HEALTHY, CRASH, ABORT, EXIT, HANG, LIAR, FAILS, OVERRUN, UNDERRUN, OVERREAD, UNDERREAD, OVERRUN_WORKSPACE, PARTIAL, NAN_RESULT, SCRIBBLE,
-    REPLAY, ROUNDING, FLUSH, LEAK, RANDOM, NO_MEMORY, WAY_COUNT
+    HEALTHY,
+    CRASH,
+    ABORT,
+    EXIT,
+    HANG,
+    LIAR,
+    FAILS,
+    OVERRUN,
+    UNDERRUN,
+    OVERREAD,
+    UNDERREAD,
+    OVERRUN_WORKSPACE,
+    PARTIAL,
+    NAN_RESULT,
+    SCRIBBLE,
+    REPLAY,
+    ROUNDING,
+    FLUSH,
+    LEAK,
+    RANDOM,
+    NO_MEMORY,
+    WAY_COUNT
 };
-static const char *const names[WAY_COUNT + 1] = {
-    "healthy", "crash", "abort", "exit", "hang", "liar", "fails", "overrun", "underrun", "overread", "underread", "overrun_workspace", "partial",
-    "nan", "scribble", "replay", "rounding", "flush", "leak", "random", "no_memory", NULL};
+static const char *const names[WAY_COUNT + 1] = {"healthy", "crash",   "abort",     "exit",     "hang",      "liar",
+                                                 "fails",   "overrun", "underrun",  "overread", "underread", "overrun_workspace",
+                                                 "partial", "nan",     "scribble",  "replay",   "rounding",  "flush",
+                                                 "leak",    "random",  "no_memory", NULL};
 
-struct self { struct convoy_instance base; const struct convoy_host *host; enum way way; };
-struct plan { struct convoy_plan base; struct convoy_conv p; enum way way; float *kept; uint32_t calls; };
+struct self {
+    struct convoy_instance base;
+    const struct convoy_host *host;
+    enum way way;
+};
+struct plan {
+    struct convoy_plan base;
+    struct convoy_conv p;
+    enum way way;
+    float *kept;
+    uint32_t calls;
+};
 
 static size_t elements(const struct convoy_conv *p, convoy_op of)
 {
@@ -59,7 +90,8 @@ static void walk(const struct convoy_conv *p, const float *x, const float *w, co
                             }
 }
 
-static convoy_status compute(struct plan *plan, const struct convoy_args *args, float *result, size_t count, struct convoy_error *err)
+static convoy_status compute(struct plan *plan, const struct convoy_args *args, float *result, size_t count,
+                             struct convoy_error *err)
 {
     const struct convoy_conv *p = &plan->p;
     double *sum = calloc(count, sizeof *sum);
@@ -93,27 +125,57 @@ static void misbehave(struct plan *plan, const struct convoy_args *args, float *
     volatile float *in = convoy_slot_f32(args, plan->p.head.op == CONVOY_CONV_BWD_DATA ? CONVOY_DY : CONVOY_X);
     const size_t in_count = elements(&plan->p, plan->p.head.op == CONVOY_CONV_BWD_DATA ? CONVOY_CONV_FWD : CONVOY_CONV_BWD_DATA);
     switch (plan->way) {
-    case CRASH: raise(SIGSEGV); break;
-    case ABORT: abort();
-    case EXIT: exit(3);
-    case HANG: for (;;) pause();
-    case OVERRUN: out[count] = 1; break;
-    case UNDERRUN: out[-1] = 1; break;
-    case OVERREAD: sink = in[in_count]; (void)sink; break;
-    case UNDERREAD: sink = in[-1]; (void)sink; break;
-    case OVERRUN_WORKSPACE: ((volatile char *)convoy_slot(args, CONVOY_WORKSPACE))[100] = 1; break;
-    case NAN_RESULT: out[count / 2] = NAN; break;
-    case SCRIBBLE: in[in_count / 2] = 42; break;
-    case ROUNDING: fesetround(FE_UPWARD); break;
+    case CRASH:
+        raise(SIGSEGV);
+        break;
+    case ABORT:
+        abort();
+    case EXIT:
+        exit(3);
+    case HANG:
+        for (;;)
+            pause();
+    case OVERRUN:
+        out[count] = 1;
+        break;
+    case UNDERRUN:
+        out[-1] = 1;
+        break;
+    case OVERREAD:
+        sink = in[in_count];
+        (void)sink;
+        break;
+    case UNDERREAD:
+        sink = in[-1];
+        (void)sink;
+        break;
+    case OVERRUN_WORKSPACE:
+        ((volatile char *)convoy_slot(args, CONVOY_WORKSPACE))[100] = 1;
+        break;
+    case NAN_RESULT:
+        out[count / 2] = NAN;
+        break;
+    case SCRIBBLE:
+        in[in_count / 2] = 42;
+        break;
+    case ROUNDING:
+        fesetround(FE_UPWARD);
+        break;
 #if defined(__x86_64__)
-    case FLUSH: _mm_setcsr(_mm_getcsr() | 0x8040); break;
+    case FLUSH:
+        _mm_setcsr(_mm_getcsr() | 0x8040);
+        break;
 #endif
-    case LEAK: lost = malloc(1000); (void)lost; break;
+    case LEAK:
+        lost = malloc(1000);
+        (void)lost;
+        break;
     case RANDOM: /* like a race between roundings: integers stay exact */
         if (out[count / 2] != rintf(out[count / 2]))
             out[count / 2] = nextafterf(out[count / 2], plan->calls % 2 ? INFINITY : -INFINITY);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -129,7 +191,8 @@ static void plan_info(const struct convoy_plan *base, struct convoy_plan_info *i
 static convoy_status plan_execute(struct convoy_plan *base, const struct convoy_args *args, struct convoy_error *err)
 {
     struct plan *plan = (struct plan *)base;
-    static const uint32_t output[] = {[CONVOY_CONV_FWD] = CONVOY_Y, [CONVOY_CONV_BWD_DATA] = CONVOY_DX, [CONVOY_CONV_BWD_WEIGHTS] = CONVOY_DW};
+    static const uint32_t output[] = {
+        [CONVOY_CONV_FWD] = CONVOY_Y, [CONVOY_CONV_BWD_DATA] = CONVOY_DX, [CONVOY_CONV_BWD_WEIGHTS] = CONVOY_DW};
     const size_t count = elements(&plan->p, plan->p.head.op);
     float *result = convoy_slot_f32(args, output[plan->p.head.op]);
     plan->calls++;
@@ -172,7 +235,8 @@ static convoy_status supports(const struct convoy_instance *base, const struct c
     return CONVOY_OK;
 }
 
-static convoy_status make_plan(struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_plan **out, struct convoy_error *err)
+static convoy_status make_plan(struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_plan **out,
+                               struct convoy_error *err)
 {
     const enum way way = ((struct self *)base)->way;
     if (way == LIAR)
@@ -187,10 +251,14 @@ static convoy_status make_plan(struct convoy_instance *base, const struct convoy
     return CONVOY_OK;
 }
 
-static void close_instance(struct convoy_instance *base) { free(base); }
+static void close_instance(struct convoy_instance *base)
+{
+    free(base);
+}
 static const struct convoy_instance_ops instance_ops = {sizeof instance_ops, 0, supports, make_plan, NULL, close_instance};
 
-static convoy_status open_instance(const struct convoy_host *host, const char *variant, struct convoy_instance **out, struct convoy_error *err)
+static convoy_status open_instance(const struct convoy_host *host, const char *variant, struct convoy_instance **out,
+                                   struct convoy_error *err)
 {
     int way = 0;
     while (variant && *variant && way < WAY_COUNT && strcmp(variant, names[way]))
@@ -207,6 +275,14 @@ static convoy_status open_instance(const struct convoy_host *host, const char *v
     return CONVOY_OK;
 }
 
-const struct convoy_plugin convoy_plugin_v1 = {
-    sizeof convoy_plugin_v1, CONVOY_ABI_MINOR, "misbehave", "1", "Convoy", "every way in which a plugin can go wrong", names,
-    CONVOY_THREADS_HOST, 0, open_instance, NULL};
+const struct convoy_plugin convoy_plugin_v1 = {sizeof convoy_plugin_v1,
+                                               CONVOY_ABI_MINOR,
+                                               "misbehave",
+                                               "1",
+                                               "Convoy",
+                                               "every way in which a plugin can go wrong",
+                                               names,
+                                               CONVOY_THREADS_HOST,
+                                               0,
+                                               open_instance,
+                                               NULL};

@@ -1,5 +1,5 @@
-/* microkernel-bench: every tile of every family that the CPU runs, as percent of the multiply-add peak, which is measured between the
- * tiles in the same process because a shared machine's clock moves. Columns: B in L1 (depth 128), B streamed from L2 (a block
+/* microkernel-bench: every tile of every family that the CPU runs, as percent of the multiply-add peak, which is measured between
+ * the tiles in the same process because a shared machine's clock moves. Columns: B in L1 (depth 128), B streamed from L2 (a block
  * of 512 KiB), and gathers of A and of B at depth 128. */
 #include "microkernel.h"
 #include "peak.h"
@@ -63,7 +63,15 @@ static void print_tile(const struct mk_family *family, peak_fn *peak, int32_t ro
 {
     mk_tile_fn *tile = family->tile[rows - 1][vectors - 1];
     const int32_t width = vectors * family->lanes;
-    struct mk_tile t = {.a = m->a, .a_row = 1, .a_col = rows, .b = m->b, .b_row = width, .c = m->c, .c_row = width, .k = L1_DEPTH, .accumulate = 1};
+    struct mk_tile t = {.a = m->a,
+                        .a_row = 1,
+                        .a_col = rows,
+                        .b = m->b,
+                        .b_row = width,
+                        .c = m->c,
+                        .c_row = width,
+                        .k = L1_DEPTH,
+                        .accumulate = 1};
     const double roof = peak_rate(peak);
     const double l1 = tile_rate(tile, t, rows, width, 1);
     const double l2 = tile_rate(tile, t, rows, width, L2_BYTES / (L1_DEPTH * width * (int64_t)sizeof(float)));
@@ -105,7 +113,8 @@ int main(void)
 #endif
         {"portable", peak_portable},
     };
-    struct buffers m = {.a = zeroed(64 * 1024), .b = zeroed(L2_BYTES + 64 * 1024), .c = zeroed(64 * 1024), .offset = zeroed(4096)};
+    struct buffers m = {
+        .a = zeroed(64 * 1024), .b = zeroed(L2_BYTES + 64 * 1024), .c = zeroed(64 * 1024), .offset = zeroed(4096)};
     printf("family    tile       L1     L2 gather A gather B   percent of the peak\n");
     for (size_t f = 0; f < sizeof list / sizeof *list; f++) {
         const struct mk_family *family = mk_family_by_name(list[f].name);

@@ -1,5 +1,5 @@
-/* Every tile of every family that this CPU runs, against sums in double. Operands end at a page that may not be touched, so a read or
- * write beyond the last element is a fault; what lies between the rows of C must stay as it was. */
+/* Every tile of every family that this CPU runs, against sums in double. Operands end at a page that may not be touched, so a
+ * read or write beyond the last element is a fault; what lies between the rows of C must stay as it was. */
 #include "microkernel.h"
 #include <math.h>
 #include <setjmp.h>
@@ -16,11 +16,14 @@
 enum { MOST_K = 37, MOST_WIDTH = 16 * MK_MAX_VECTORS, GAP = 3, ARENA_BYTES = 64 * 1024 };
 
 /* Memory whose last byte is the last one before a forbidden page. */
-struct arena { char *base; };
+struct arena {
+    char *base;
+};
 
 static struct arena arena_open(void)
 {
-    struct arena arena = {.base = mmap(NULL, ARENA_BYTES + (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)};
+    struct arena arena = {.base = mmap(NULL, ARENA_BYTES + (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)};
     assert_ptr_not_equal(arena.base, MAP_FAILED);
     assert_int_equal(mprotect(arena.base + ARENA_BYTES, (size_t)sysconf(_SC_PAGESIZE), PROT_NONE), 0);
     return arena;
@@ -54,7 +57,9 @@ struct test_case {
     enum access access;
 };
 
-struct arenas { struct arena a, b, c; };
+struct arenas {
+    struct arena a, b, c;
+};
 
 static void check(const struct test_case *t, const struct arenas *arenas, uint32_t *state)
 {
@@ -79,7 +84,8 @@ static void check(const struct test_case *t, const struct arenas *arenas, uint32
     tile.b_offset = t->access == GATHER_B ? offset : NULL;
     tile.c_row = width + GAP;
     const size_t c_floats = (size_t)((t->rows - 1) * tile.c_row + width);
-    float *const a = arena_end(arenas->a, a_floats), *const b = arena_end(arenas->b, b_floats), *const c = arena_end(arenas->c, c_floats);
+    float *const a = arena_end(arenas->a, a_floats), *const b = arena_end(arenas->b, b_floats),
+                 *const c = arena_end(arenas->c, c_floats);
     float before[MK_MAX_ROWS * (MOST_WIDTH + GAP)];
     fill(a, a_floats, state);
     fill(b, b_floats, state);
@@ -107,8 +113,8 @@ static void check(const struct test_case *t, const struct arenas *arenas, uint32
         if (t->relu && sum < 0)
             sum = 0;
         if (!(fabs((double)c[i] - sum) <= scale * (double)(t->k + 3) * 0x1p-24))
-            fail_msg("%s %d x %d, k %d, access %d, accumulate %d: row %d column %d is %g, not %g", t->family->name, t->rows, t->vectors,
-                     (int)t->k, (int)t->access, t->accumulate, (int)row, (int)col, (double)c[i], sum);
+            fail_msg("%s %d x %d, k %d, access %d, accumulate %d: row %d column %d is %g, not %g", t->family->name, t->rows,
+                     t->vectors, (int)t->k, (int)t->access, t->accumulate, (int)row, (int)col, (double)c[i], sum);
     }
 }
 
@@ -134,8 +140,14 @@ static void check_family(const char *name)
                 for (int access = 0; access < ACCESS_COUNT; access++)
                     for (int32_t ends = 0; ends < 8; ends++) {
                         const struct test_case t = {
-                            .family = family, .rows = rows, .vectors = vectors, .k = depths[d], .access = (enum access)access,
-                            .accumulate = ends & 1, .relu = ends >> 1 & 1, .row_add = ends >> 2,
+                            .family = family,
+                            .rows = rows,
+                            .vectors = vectors,
+                            .k = depths[d],
+                            .access = (enum access)access,
+                            .accumulate = ends & 1,
+                            .relu = ends >> 1 & 1,
+                            .row_add = ends >> 2,
                         };
                         check(&t, &arenas, &state);
                     }
@@ -146,9 +158,21 @@ static void check_family(const char *name)
     arena_close(arenas.c);
 }
 
-static void test_avx512(void **state) { (void)state; check_family("avx512"); }
-static void test_avx2(void **state) { (void)state; check_family("avx2"); }
-static void test_portable(void **state) { (void)state; check_family("portable"); }
+static void test_avx512(void **state)
+{
+    (void)state;
+    check_family("avx512");
+}
+static void test_avx2(void **state)
+{
+    (void)state;
+    check_family("avx2");
+}
+static void test_portable(void **state)
+{
+    (void)state;
+    check_family("portable");
+}
 
 static void test_relu_keeps_nan(void **state)
 {
@@ -189,7 +213,7 @@ static void test_selection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_avx512), cmocka_unit_test(test_avx2), cmocka_unit_test(test_portable),
+        cmocka_unit_test(test_avx512),         cmocka_unit_test(test_avx2),      cmocka_unit_test(test_portable),
         cmocka_unit_test(test_relu_keeps_nan), cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,157 @@
+#include "correlate.h"
+
+struct call {
+    const struct correlate *m;
+    const float *x, *w, *weights, *bias;
+    float *packed, *y, *workspace;
+};
+
+/* Weights lie as the tiles read them: [group][block][channel][tap row][tap column][width], with zeros beyond the last output. */
+static void pack_block(void *context, size_t i, size_t worker)
+{
+    (void)worker;
+    const struct call *call = context;
+    const struct correlate *m = call->m;
+    int32_t v = m->view_count - 1;
+    while (m->views[v].first_pack > i)
+        v--;
+    const struct view *view = &m->views[v];
+    const int64_t g = (int64_t)(i - view->first_pack) / m->blocks, block = (int64_t)(i - view->first_pack) % m->blocks;
+    const int64_t first = block * m->width, valid = convoy_min(m->width, m->outputs - first);
+    float *to = call->packed + view->weights + (g * m->blocks + block) * m->channels * view->h.taps * view->w.taps * m->width;
+    for (int64_t c = 0; c < m->channels; c++)
+        for (int32_t r = 0; r < view->h.taps; r++)
+            for (int32_t s = 0; s < view->w.taps; s++) {
+                const float *const from = call->w + g * m->weight.group + first * m->weight.k + c * m->weight.c +
+                                          view->h.tap[r] * m->weight.row + view->w.tap[s] * m->weight.col;
+                for (int64_t k = 0; k < valid; k++)
+                    to[k] = from[k * m->weight.k];
+                for (int64_t k = valid; k < m->width; k++)
+                    to[k] = 0;
+                to += m->width;
+            }
+}
+
+void correlate_prepare(const struct correlate *m, const float *w, float *prepared)
+{
+    struct call call = {.m = m, .w = w, .packed = prepared};
+    m->host->parallel(m->host, pack_block, &call, m->packs);
+}
+
+/* One block of outputs of one image and group, while it is computed. */
+struct block {
+    const struct call *call;
+    const struct view *view;
+    int64_t image, group, oh, ow, rows, cols;
+    const float *panel;
+    float *sums;
+};
+
+/* The run of outputs that tiles divide: a row, or all rows where they succeed one another. */
+static void tile_run(const struct block *at, int64_t row, int64_t length, int64_t block, int64_t first, int64_t channels,
+                     float *sums)
+{
+    const struct correlate *m = at->call->m;
+    const struct view *view = at->view;
+    const struct mk_family *family = m->isa->family;
+    const int64_t taps = (int64_t)view->h.taps * view->w.taps, tiles = convoy_ceil_div(length, family->rows);
+    const int64_t k = block * m->width;
+    const int32_t valid = (int32_t)convoy_min(m->width, m->outputs - k);
+    const int32_t vectors = (valid + family->lanes - 1) / family->lanes;
+    const int64_t panel_first = first % m->resident;
+    struct mk_tile tile = {
+        .a_row = view->panel.col_step,
+        .a_offset = view->gather,
+        .b = at->call->weights + view->weights + ((at->group * m->blocks + block) * m->channels + first) * taps * m->width,
+        .b_row = m->width,
+        .c_row = m->width,
+        .k = channels * taps,
+        .accumulate = first > 0,
+    };
+    struct tile_store store = {
+        .width = m->width,
+        .y_channel = m->y.channel,
+        .y_col = view->y_col,
+        .channels = valid,
+        .bias = at->call->bias ? at->call->bias + at->group * m->outputs + k : NULL,
+        .relu = m->relu,
+    };
+    const float *const a =
+        at->panel + panel_first * panel_channel_floats(&view->panel) + row * view->panel.row_step * view->panel.width;
+    float *const y = at->call->y + at->image * m->y.image + at->group * m->y.group + k * m->y.channel + view->y_offset +
+                     (at->oh + row) * view->y_row + at->ow * view->y_col;
+    for (int64_t t = 0; t < tiles; t++) {
+        const int64_t from = t * length / tiles, upto = (t + 1) * length / tiles;
+        tile.a = a + from * view->panel.col_step;
+        tile.c = sums + t * family->rows * m->width;
+        family->tile[upto - from - 1][vectors - 1](&tile);
+        if (first + channels == m->channels) {
+            store.tile = tile.c;
+            store.rows = (int32_t)(upto - from);
+            store.y = y + from * view->y_col;
+            m->isa->store(&store);
+        }
+    }
+}
+
+static void compute_block(void *context, size_t i, size_t worker)
+{
+    const struct call *call = context;
+    const struct correlate *m = call->m;
+    int32_t v = m->view_count - 1;
+    while (m->views[v].first_task > i)
+        v--;
+    const struct view *view = &m->views[v];
+    int64_t rest = (int64_t)(i - view->first_task);
+    const int64_t parts = convoy_ceil_div(m->blocks, m->task_blocks);
+    const int64_t first_block = rest % parts * m->task_blocks, last_block = convoy_min(m->blocks, first_block + m->task_blocks);
+    rest /= parts;
+    struct block at = {.call = call, .view = view};
+    at.ow = rest % view->bands * view->panel.cols;
+    rest /= view->bands;
+    at.oh = rest % view->strips * view->panel.rows;
+    rest /= view->strips;
+    at.group = rest % m->groups;
+    at.image = rest / m->groups;
+    at.rows = convoy_min(view->panel.rows, view->h.out - at.oh);
+    at.cols = convoy_min(view->panel.cols, view->w.out - at.ow);
+    float *const scratch = call->workspace + (int64_t)worker * (m->panel_floats + m->sums_floats);
+    at.panel = scratch;
+    at.sums = scratch + m->panel_floats;
+
+    const int64_t row_sums = convoy_ceil_div(view->panel.cols, m->isa->family->rows) * m->isa->family->rows * m->width;
+    const int64_t block_sums = m->resident == m->channels ? 0 : view->tiles * m->isa->family->rows * m->width;
+    for (int64_t held = 0; held < m->channels; held += m->resident) {
+        const int64_t held_channels = convoy_min(m->resident, m->channels - held);
+        const struct panel_job fill = {
+            .panel = &view->panel,
+            .h = &view->h,
+            .w = &view->w,
+            .layout = &m->x,
+            .x = call->x + at.image * m->x.image + at.group * m->x.group + held * m->x.channel,
+            .channels = held_channels,
+            .oh = at.oh,
+            .ow = at.ow,
+            .to = scratch,
+        };
+        m->isa->fill(&fill);
+        for (int64_t block = first_block; block < last_block; block++) {
+            float *const sums = at.sums + (block - first_block) * block_sums;
+            for (int64_t c = held; c < held + held_channels; c += m->chunk) {
+                const int64_t channels = convoy_min(m->chunk, m->channels - c);
+                if (view->flat)
+                    tile_run(&at, 0, at.rows * at.cols, block, c, channels, sums);
+                else
+                    for (int64_t row = 0; row < at.rows; row++)
+                        tile_run(&at, row, at.cols, block, c, channels, sums + row * row_sums);
+            }
+        }
+    }
+}
+
+void correlate_execute(const struct correlate *m, const float *x, const float *prepared, const float *bias, float *y,
+                       float *workspace)
+{
+    struct call call = {.m = m, .x = x, .bias = bias, .weights = prepared, .y = y, .workspace = workspace};
+    m->host->parallel(m->host, compute_block, &call, m->tasks);
+}

@@ -1,0 +1,370 @@
+/* gradient: dW[k][c][r][s] = sum over outputs of dy[k] * x[c] shifted by (r, s). A block of outputs is one chain of sums: the
+ * gradient is turned over to [output][channel] rows, which are the vectors, and the image's panel gives the scalars. Lanes are
+ * output channels; the tile's rows are input channels at one tap, or the taps of one kernel row where there are few channels. */
+#include "direct.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OUTPUTS = 256,           /* of a block, at most: the chain                                              */
+    SUMS_FLOATS = 64 * 1024, /* of a task, in L2                                                            */
+    PANEL_FLOATS = 32 * 1024,
+    USUAL_CHANNELS = 64,
+    TASKS = 8 /* below this many, the outputs are divided too; never by the threads, which would change sums */
+};
+
+struct gradient {
+    const struct convoy_host *host;
+    const struct isa *isa;
+    struct dims d;
+    struct axis h, w;
+    struct panel panel;
+    ptrdiff_t *gather, *gather_last; /* [output of a block]: places in the panel; of the last, narrower band  */
+    int64_t width, taps;
+    int32_t images, strips, bands;    /* images of a block; blocks of an image                                */
+    int32_t channels, channel_blocks; /* of a task; tasks side by side                                       */
+    int32_t blocks, task_blocks, block_groups;
+    int32_t parts;
+    int32_t rows_are_taps;
+    int32_t in_place; /* one tap and no edge: the image itself takes the panel's part                         */
+    int64_t panel_floats, turned_floats, sums_floats;
+};
+
+static void plan_outputs(struct gradient *m, int32_t *rows, int32_t *cols)
+{
+    const struct dims *d = &m->d;
+    m->bands = (int32_t)convoy_ceil_div(d->ow, OUTPUTS);
+    *cols = (int32_t)convoy_ceil_div(d->ow, m->bands);
+    m->bands = (int32_t)convoy_ceil_div(d->ow, *cols);
+    const int64_t most = convoy_min(d->oh, convoy_max(1, OUTPUTS / *cols));
+    *rows = (int32_t)convoy_ceil_div(d->oh, convoy_ceil_div(d->oh, most));
+    m->strips = (int32_t)convoy_ceil_div(d->oh, *rows);
+    m->images =
+        m->strips == 1 && m->bands == 1 ? (int32_t)convoy_min(d->n, convoy_max(1, OUTPUTS / ((int64_t)*rows * *cols))) : 1;
+}
+
+static void plan_channels(struct gradient *m)
+{
+    const struct dims *d = &m->d;
+    m->width = (int64_t)m->isa->family->lanes * m->isa->family->vectors;
+    m->blocks = (int32_t)convoy_ceil_div(d->k, m->width);
+    const int64_t tile_floats = m->width * m->taps;
+    const int64_t most_blocks = convoy_max(1, SUMS_FLOATS / (tile_floats * convoy_min(d->c, USUAL_CHANNELS)));
+    m->block_groups = (int32_t)convoy_ceil_div(m->blocks, convoy_min(m->blocks, most_blocks));
+    m->task_blocks = (int32_t)convoy_ceil_div(m->blocks, m->block_groups);
+    m->block_groups = (int32_t)convoy_ceil_div(m->blocks, m->task_blocks);
+    const int64_t fit =
+        convoy_min(SUMS_FLOATS / (tile_floats * m->task_blocks), PANEL_FLOATS / (panel_channel_floats(&m->panel) * m->images));
+    const int64_t most = convoy_max(convoy_min(d->c, m->isa->family->rows), fit);
+    m->channels = (int32_t)convoy_ceil_div(d->c, convoy_ceil_div(d->c, most));
+    m->channel_blocks = (int32_t)convoy_ceil_div(d->c, m->channels);
+    m->rows_are_taps = d->kw > d->c && d->c < m->isa->family->rows / 2;
+}
+
+static ptrdiff_t *make_gather(const struct gradient *m, int32_t cols)
+{
+    const struct panel *p = &m->panel;
+    ptrdiff_t *gather = malloc((size_t)m->images * (size_t)p->rows * (size_t)cols * sizeof *gather), *at = gather;
+    if (!gather)
+        return NULL;
+    for (int32_t n = 0; n < m->images; n++)
+        for (int32_t oh = 0; oh < p->rows; oh++)
+            for (int32_t ow = 0; ow < cols; ow++)
+                *at++ = (ptrdiff_t)(n * m->channels * panel_channel_floats(p) + oh * p->row_step * p->width + ow * p->col_step);
+    return gather;
+}
+
+static int64_t output_blocks(const struct gradient *m)
+{
+    return convoy_ceil_div(m->d.n, m->images) * m->strips * m->bands;
+}
+
+static int64_t weight_tasks(const struct gradient *m)
+{
+    return (int64_t)m->d.groups * m->block_groups * m->channel_blocks;
+}
+
+static int plan_gradient(struct gradient *m)
+{
+    const struct dims *d = &m->d;
+    int32_t rows, cols;
+    m->taps = (int64_t)d->kh * d->kw;
+    if (!axis_open(&m->h, d->h, d->oh, d->stride_h, d->kh, d->dil_h, d->pad_t) ||
+        !axis_open(&m->w, d->w, d->ow, d->stride_w, d->kw, d->dil_w, d->pad_l))
+        return 0;
+    plan_outputs(m, &rows, &cols);
+    if (!panel_open(&m->panel, &m->h, &m->w, rows, cols, 0))
+        return 0;
+    plan_channels(m);
+    m->in_place = m->taps == 1 && m->images == 1 && d->h == 1 && d->oh == 1 && d->w == d->ow && d->stride_w == 1 &&
+                  d->pad_l == 0 && d->x.col == 1;
+    m->gather = make_gather(m, cols);
+    m->gather_last = make_gather(m, d->ow - (m->bands - 1) * cols);
+    if (!m->gather || !m->gather_last)
+        return 0;
+    m->parts = (int32_t)convoy_max(1, convoy_min(convoy_ceil_div(TASKS, weight_tasks(m)), output_blocks(m) / 2));
+    m->panel_floats = m->in_place ? 0 : convoy_round_up((int64_t)m->images * m->channels * panel_channel_floats(&m->panel), 16);
+    m->turned_floats = (int64_t)m->task_blocks * m->images * rows * cols * m->width;
+    m->sums_floats = (int64_t)m->task_blocks * m->channels * m->taps * m->width;
+    return 1;
+}
+
+/* The weights of one task. */
+struct share {
+    int64_t group, first_block, blocks, c, channels;
+};
+
+static struct share share_of(const struct gradient *m, int64_t task)
+{
+    struct share share;
+    share.c = task % m->channel_blocks * m->channels;
+    share.channels = convoy_min(m->channels, m->d.c - share.c);
+    task /= m->channel_blocks;
+    share.first_block = task % m->block_groups * m->task_blocks;
+    share.blocks = convoy_min(m->task_blocks, m->blocks - share.first_block);
+    share.group = task / m->block_groups;
+    return share;
+}
+
+struct call {
+    const struct gradient *m;
+    const struct tensors *t;
+    float *parts; /* sums of every task and part; NULL: one part, whose sums are the worker's                */
+    float *workers;
+};
+
+static void turn_rows(const struct gradient *m, const float *dy, int64_t rows, int64_t cols, int32_t channels, float *to)
+{
+    struct transpose turn = {.channel = m->d.y.channel, .pixels = cols, .width = m->width, .channels = channels};
+    if (m->d.y.col == 1 && cols == m->d.ow) {
+        turn.pixels = rows * cols;
+        rows = 1;
+    }
+    for (int64_t oh = 0; oh < rows; oh++) {
+        turn.from = dy + oh * m->d.y.row;
+        turn.to = to + oh * cols * m->width;
+        if (m->d.y.col == 1) {
+            m->isa->transpose(&turn);
+            continue;
+        }
+        for (int64_t ow = 0; ow < cols; ow++)
+            for (int64_t k = 0; k < m->width; k++)
+                turn.to[ow * m->width + k] = k < channels ? turn.from[k * m->d.y.channel + ow * m->d.y.col] : 0;
+    }
+}
+
+/* panel: or the image, in place. */
+static void add_block(const struct gradient *m, const struct share *share, const float *panel, const float *turned,
+                      const ptrdiff_t *gather, int64_t outputs, int32_t accumulate, float *sums)
+{
+    const struct mk_family *family = m->isa->family;
+    const struct panel *p = &m->panel;
+    const int64_t plane = m->in_place ? m->d.x.channel : panel_channel_floats(p);
+    for (int64_t b = 0; b < share->blocks; b++) {
+        const int64_t valid = convoy_min(m->width, m->d.k - (share->first_block + b) * m->width);
+        const int64_t vectors = convoy_ceil_div(valid, family->lanes);
+        struct mk_tile tile = {
+            .a_offset = m->in_place ? NULL : gather,
+            .a_col = 1,
+            .b = turned + b * outputs * m->width,
+            .b_row = m->width,
+            .k = outputs,
+            .accumulate = accumulate,
+            .a_row = m->rows_are_taps ? (m->d.kw > 1 ? p->tap_col[1] - p->tap_col[0] : 0) : plane,
+            .c_row = m->rows_are_taps ? m->width : m->taps * m->width,
+        };
+        float *const to = sums + b * m->channels * m->taps * m->width;
+        const int64_t length = m->rows_are_taps ? m->d.kw : share->channels, tiles = convoy_ceil_div(length, family->rows);
+        for (int64_t i = 0; i < tiles; i++) {
+            const int64_t from = i * length / tiles, rows = (i + 1) * length / tiles - from;
+            mk_tile_fn *const run = family->tile[rows - 1][vectors - 1];
+            if (m->rows_are_taps) {
+                for (int64_t c = 0; c < share->channels; c++)
+                    for (int64_t r = 0; r < m->d.kh; r++) {
+                        tile.a = panel + c * plane + p->tap_row[r] * p->width + p->tap_col[from];
+                        tile.c = to + (c * m->taps + r * m->d.kw + from) * m->width;
+                        run(&tile);
+                    }
+                continue;
+            }
+            for (int64_t r = 0; r < m->d.kh; r++)
+                for (int64_t s = 0; s < m->d.kw; s++) {
+                    tile.a = panel + from * plane + p->tap_row[r] * p->width + p->tap_col[s];
+                    tile.c = to + (from * m->taps + r * m->d.kw + s) * m->width;
+                    run(&tile);
+                }
+        }
+    }
+}
+
+static void store_share(const struct gradient *m, const struct share *share, const float *sums, float *dw)
+{
+    for (int64_t b = 0; b < share->blocks; b++) {
+        const int64_t k = (share->first_block + b) * m->width, length = share->channels * m->taps;
+        struct tile_store store = {
+            .width = m->width,
+            .y_channel = m->d.c * m->taps,
+            .y_col = 1,
+            .channels = (int32_t)convoy_min(m->width, m->d.k - k),
+        };
+        float *const to = dw + ((share->group * m->d.k + k) * m->d.c + share->c) * m->taps;
+        /* Whole cache lines, where the channels' rows begin alike. */
+        const int64_t line = m->isa->store_rows, lead = (line - (int64_t)((uintptr_t)to / sizeof(float)) % line) % line;
+        for (int64_t j = 0, rows; j < length; j += rows) {
+            rows = convoy_min(j == 0 && lead > 0 ? lead : line, length - j);
+            store.tile = sums + (b * m->channels * m->taps + j) * m->width;
+            store.rows = (int32_t)rows;
+            store.y = to + j;
+            m->isa->store(&store);
+        }
+    }
+}
+
+static void compute_share(void *context, size_t i, size_t worker)
+{
+    const struct call *call = context;
+    const struct gradient *m = call->m;
+    const struct dims *d = &m->d;
+    const struct panel *p = &m->panel;
+    const int64_t part = (int64_t)i % m->parts;
+    const struct share share = share_of(m, (int64_t)i / m->parts);
+    float *const scratch =
+        call->workers + (int64_t)worker * (m->panel_floats + m->turned_floats + (call->parts ? 0 : m->sums_floats));
+    float *const panel = scratch, *const turned = panel + m->panel_floats;
+    float *const sums = call->parts ? call->parts + (int64_t)i * m->sums_floats : turned + m->turned_floats;
+    const int64_t all = output_blocks(m), first = part * all / m->parts, last = (part + 1) * all / m->parts;
+    for (int64_t block = first; block < last; block++) {
+        const int64_t ow = block % m->bands * p->cols, oh = block / m->bands % m->strips * p->rows;
+        const int64_t n = block / m->bands / m->strips * m->images, images = convoy_min(m->images, d->n - n);
+        const int64_t rows = convoy_min(p->rows, d->oh - oh), cols = convoy_min(p->cols, d->ow - ow),
+                      outputs = images * rows * cols;
+        for (int64_t image = 0; image < images; image++) {
+            const struct panel_job fill = {
+                .panel = p,
+                .h = &m->h,
+                .w = &m->w,
+                .layout = &d->x,
+                .x = call->t->x + (n + image) * d->x.image + share.group * d->x.group + share.c * d->x.channel,
+                .channels = share.channels,
+                .oh = oh,
+                .ow = ow,
+                .to = panel + image * m->channels * panel_channel_floats(p),
+            };
+            if (!m->in_place)
+                m->isa->fill(&fill);
+            for (int64_t b = 0; b < share.blocks; b++) {
+                const int64_t k = (share.first_block + b) * m->width;
+                turn_rows(m,
+                          call->t->dy + (n + image) * d->y.image + share.group * d->y.group + k * d->y.channel + oh * d->y.row +
+                              ow * d->y.col,
+                          rows, cols, (int32_t)convoy_min(m->width, d->k - k),
+                          turned + (b * outputs + image * rows * cols) * m->width);
+            }
+        }
+        const float *const image = call->t->x + n * d->x.image + share.group * d->x.group + share.c * d->x.channel + ow;
+        add_block(m, &share, m->in_place ? image : panel, turned, cols == p->cols ? m->gather : m->gather_last, outputs,
+                  block > first, sums);
+    }
+    if (!call->parts)
+        store_share(m, &share, sums, call->t->dw);
+}
+
+/* The parts of a task, in their order. */
+static void add_parts(void *context, size_t i, size_t worker)
+{
+    (void)worker;
+    const struct call *call = context;
+    const struct gradient *m = call->m;
+    const struct share share = share_of(m, (int64_t)i);
+    float *const sums = call->parts + (int64_t)i * m->parts * m->sums_floats;
+    for (int64_t b = 0; b < share.blocks; b++) {
+        const int64_t start = b * m->channels * m->taps * m->width, length = share.channels * m->taps * m->width;
+        for (int32_t part = 1; part < m->parts; part++) {
+            const float *const from = sums + part * m->sums_floats + start;
+            for (int64_t j = 0; j < length; j++)
+                sums[start + j] += from[j];
+        }
+    }
+    store_share(m, &share, sums, call->t->dw);
+}
+
+/* dbias[k] = sum of dy: interleaved chains over a row, rows added in double. */
+static void add_bias(void *context, size_t i, size_t worker)
+{
+    (void)worker;
+    enum { CHAINS = 16 };
+    const struct call *call = context;
+    const struct dims *d = &call->m->d;
+    const float *const dy = call->t->dy + (int64_t)i / d->k * d->y.group + (int64_t)i % d->k * d->y.channel;
+    double total = 0;
+    for (int64_t n = 0; n < d->n; n++)
+        for (int64_t oh = 0; oh < d->oh; oh++) {
+            const float *const row = dy + n * d->y.image + oh * d->y.row;
+            float sum[CHAINS] = {0};
+            int64_t ow = 0;
+            if (d->y.col == 1) {
+                for (; ow + CHAINS <= d->ow; ow += CHAINS)
+                    for (int64_t j = 0; j < CHAINS; j++)
+                        sum[j] += row[ow + j];
+            }
+            double rest = 0;
+            for (; ow < d->ow; ow++)
+                rest += (double)row[ow * d->y.col];
+            for (int64_t j = 0; j < CHAINS; j++)
+                rest += (double)sum[j];
+            total += rest;
+        }
+    call->t->dbias[i] = (float)total;
+}
+
+static void execute(const void *state, const struct tensors *tensors)
+{
+    const struct gradient *m = state;
+    const int64_t tasks = weight_tasks(m);
+    struct call call = {.m = m, .t = tensors, .workers = tensors->workspace};
+    if (m->parts > 1) {
+        call.parts = tensors->workspace;
+        call.workers = tensors->workspace + tasks * m->parts * m->sums_floats;
+    }
+    m->host->parallel(m->host, compute_share, &call, (size_t)(tasks * m->parts));
+    if (m->parts > 1)
+        m->host->parallel(m->host, add_parts, &call, (size_t)tasks);
+    if (tensors->dbias)
+        m->host->parallel(m->host, add_bias, &call, (size_t)m->d.groups * (size_t)m->d.k);
+}
+
+static void close_gradient(void *state)
+{
+    struct gradient *m = state;
+    axis_close(&m->h);
+    axis_close(&m->w);
+    panel_close(&m->panel);
+    free(m->gather);
+    free(m->gather_last);
+    free(m);
+}
+
+convoy_status gradient_open(const struct self *self, const struct convoy_conv *problem, struct method *method,
+                            struct convoy_error *err)
+{
+    struct gradient *m = calloc(1, sizeof *m);
+    if (!m)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
+    m->host = self->host;
+    m->isa = self->isa;
+    m->d = dims_of(problem);
+    if (!plan_gradient(m)) {
+        close_gradient(m);
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
+    }
+    const int64_t worker_floats = m->panel_floats + m->turned_floats + (m->parts > 1 ? 0 : m->sums_floats);
+    const int64_t part_floats = m->parts > 1 ? weight_tasks(m) * m->parts * m->sums_floats : 0;
+    *method = (struct method){
+        .state = m,
+        .execute = execute,
+        .close = close_gradient,
+        .workspace_bytes = (uint64_t)(part_floats + worker_floats * self->host->threads) * sizeof(float),
+    };
+    snprintf(method->name, sizeof method->name, "direct %dx%d", m->isa->family->rows, (int)m->width);
+    return CONVOY_OK;
+}

@@ -1,0 +1,152 @@
+/* Weight gradients: the spectrum of dw is the sum over all tiles of X * conj(DY); one inverse per pair of channels at the end.
+ * The spectra of the gradient lie in the workspace, since they are as large as those of the kernels. Blocks of SPLIT_TILES tiles
+ * are partial sums; their size does not depend on the number of workers, so neither does the result. */
+#include "plan.h"
+#include <convoy/plugin.h>
+
+struct pass {
+    const struct plan *plan;
+    const float *x, *dy;
+    float *dw, *dbias, *workspace;
+    float *left, *right, *product;
+    int32_t g;
+    int64_t first, tiles;    /* of the block */
+    struct left_stack stack; /* the left's layout for this block's number of tiles */
+};
+
+/* First the vectors of x, then those of dy. */
+static void transform_task(void *context, size_t i, size_t worker)
+{
+    const struct pass *pass = context;
+    const struct plan *plan = pass->plan;
+    const struct geometry *geometry = &plan->geometry;
+    const size_t groups = (size_t)(geometry->x.groups + geometry->y.groups);
+    const int64_t row = (int64_t)(i / groups);
+    const int32_t group = (int32_t)(i % groups), y_group = group - geometry->x.groups;
+    float *scratch = plan_scratch(plan, pass->workspace, worker);
+    struct fft_source source;
+    if (y_group < 0) {
+        geometry_read_x(geometry, pass->x, pass->g, group, pass->first + row, &source);
+        const struct fft_spectrum spectrum = left_stack_at(&pass->stack, pass->left, row, group);
+        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_LEFT_GAUSS : FFT_LEFT_FOUR, &spectrum,
+                                 scratch);
+    } else {
+        geometry_read_y(geometry, pass->dy, pass->g, y_group, pass->first + row, &source);
+        const struct fft_spectrum spectrum = right_at(&plan->right, pass->right, 0, pass->tiles, row, y_group);
+        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_RIGHT_GAUSS : FFT_RIGHT_FOUR, &spectrum,
+                                 scratch);
+    }
+}
+
+static void multiply_task(void *context, size_t i, size_t worker)
+{
+    (void)worker;
+    const struct pass *pass = context;
+    const struct plan *plan = pass->plan;
+    const struct left_stack *left = &pass->stack;
+    const struct right *right = &plan->right;
+    const struct product *product = &plan->product;
+    const struct side *x = &plan->geometry.x;
+    const bool real = i >= (size_t)plan->points.complex_points;
+    const ptrdiff_t at = (ptrdiff_t)i - (real ? plan->points.complex_points : 0);
+    struct product_call call = {
+        .a_row = 1,
+        .a_col = left->pitch,
+        .a_plane = left->rows * left->pitch,
+        .b = pass->right + (real ? right->real_first + at * right->real_point : at * right->point),
+        .c_row = product->row,
+        .c_plane = product->real_point,
+        .depth = pass->tiles,
+        .groups = right->groups,
+        .real = real,
+        .accumulate = pass->first > 0,
+    };
+    const float *a = pass->left + (real ? left->real_first + at * left->real_point : at * left->point);
+    float *c = pass->product + (real ? product->real_first + at * product->real_point : at * product->point);
+    /* Without unused lanes all channels follow each other. */
+    const bool dense = x->channels % x->lanes == 0;
+    for (int32_t group = 0; group < (dense ? 1 : x->groups); group++) {
+        const struct side_group of = geometry_group(x, group);
+        call.a = a + (ptrdiff_t)group * x->lanes;
+        call.c = c + of.depth * call.c_row;
+        call.rows = dense ? x->depth : of.lanes;
+        product_run(&plan->points, &call);
+    }
+}
+
+static void restore_task(void *context, size_t i, size_t worker)
+{
+    const struct pass *pass = context;
+    const struct plan *plan = pass->plan;
+    const struct geometry *geometry = &plan->geometry;
+    const size_t y_groups = (size_t)geometry->y.groups;
+    const int32_t y_group = (int32_t)(i % y_groups);
+    const struct side_group x = geometry_group(&geometry->x, (int32_t)(i / y_groups));
+    for (int32_t lane = 0; lane < x.lanes; lane++) {
+        struct fft_sink sink;
+        geometry_write_kernels(geometry, pass->dw, pass->g, x, lane, y_group, &sink);
+        const struct fft_spectrum spectrum = product_at(&plan->product, pass->product, x.depth + lane, y_group);
+        plan->transform->inverse(plan->transform, &spectrum, plan->points.gauss, &sink,
+                                 plan_scratch(plan, pass->workspace, worker));
+    }
+}
+
+static void bias_task(void *context, size_t k, size_t worker)
+{
+    (void)worker;
+    const struct pass *pass = context;
+    const struct convoy_conv *conv = &pass->plan->geometry.conv;
+    const int64_t plane = (int64_t)conv->oh * conv->ow;
+    double sum = 0;
+    for (int64_t n = 0; n < conv->n; n++) {
+        const float *dy = pass->dy + (n * conv->k + (int64_t)k) * plane;
+        for (int64_t o = 0; o < plane; o++)
+            sum += (double)dy[o];
+    }
+    pass->dbias[k] = (float)sum;
+}
+
+static convoy_status gradient_pass_run(const struct plan *plan, const struct convoy_args *args)
+{
+    const struct convoy_host *host = plan->host;
+    const struct geometry *geometry = &plan->geometry;
+    const struct convoy_conv *conv = &geometry->conv;
+    struct pass pass = {
+        .plan = plan,
+        .x = convoy_slot_f32(args, CONVOY_X),
+        .dy = convoy_slot_f32(args, CONVOY_DY),
+        .dw = convoy_slot_f32(args, CONVOY_DW),
+        .dbias = convoy_slot_f32(args, CONVOY_DBIAS),
+        .workspace = convoy_slot_f32(args, CONVOY_WORKSPACE),
+    };
+    pass.left = pass.workspace;
+    pass.right = pass.left + plan->gradient.left.floats;
+    pass.product = pass.right + plan->right.floats;
+    const size_t points = (size_t)plan->points.complex_points + (size_t)plan->points.real_points;
+    for (pass.g = 0; pass.g < conv->groups; pass.g++) {
+        for (pass.first = 0; pass.first < geometry->tiles; pass.first += plan->block) {
+            pass.tiles = convoy_min(plan->block, geometry->tiles - pass.first);
+            left_stack_make(&pass.stack, &plan->points, geometry->x.groups, pass.tiles);
+            host->parallel(host, transform_task, &pass, (size_t)(pass.tiles * (geometry->x.groups + geometry->y.groups)));
+            host->parallel(host, multiply_task, &pass, points);
+        }
+        host->parallel(host, restore_task, &pass, (size_t)geometry->x.groups * (size_t)geometry->y.groups);
+    }
+    if (conv->head.flags & CONVOY_WITH_BIAS)
+        host->parallel(host, bias_task, &pass, (size_t)conv->k);
+    return CONVOY_OK;
+}
+
+void gradient_pass_plan(struct plan *plan)
+{
+    const struct geometry *geometry = &plan->geometry;
+    plan->block = convoy_min(SPLIT_TILES, geometry->tiles);
+    plan->points.panel_vectors = plan->points.mk->vectors;
+    left_stack_make(&plan->gradient.left, &plan->points, geometry->x.groups, plan->block);
+    right_make(&plan->right, &plan->points, geometry->y.groups, plan->block);
+    product_make(&plan->product, &plan->points, geometry->y.groups, geometry->x.depth);
+    plan->block_bytes = (uint64_t)(plan->gradient.left.floats + plan->right.floats) * sizeof(float);
+    plan->workspace_bytes = plan->block_bytes + (uint64_t)plan->product.floats * sizeof(float);
+    plan->numerics.split = geometry->tiles > SPLIT_TILES ? SPLIT_TILES : 0;
+    plan->run = gradient_pass_run;
+}

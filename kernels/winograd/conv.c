@@ -1,0 +1,136 @@
+/* Forward and backward data. V = Bt d B for every tile, M = V U for every transform point, y = At M A.
+ *
+ * fused:   each task carries one box through all three stages; V and M stay in the second level cache, U is streamed.
+ * staged:  each stage is a parallel loop over a chunk of boxes; products are split by transform point and panel, so that
+ *          every worker reads another part of U, and reads it once per chunk. For deep layers with few tiles.
+ *
+ * Sums do not depend on the schedule, so neither do the bits of the result. */
+#include "plan.h"
+#include <convoy/plugin.h>
+
+struct run {
+    const struct plan *plan;
+    const struct chunk *chunk;
+    const float *from, *u, *bias;
+    float *to, *v, *m, *scratch;
+    int32_t in_blocks, out_blocks;
+};
+
+static struct products products_of(const struct run *run, const float *v, float *m, int64_t tiles)
+{
+    const struct plan *plan = run->plan;
+    return (struct products){.panels = plan->panels,
+                             .v = v,
+                             .u = run->u,
+                             .m = m,
+                             .v_shape = plan->v,
+                             .m_shape = plan->m,
+                             .u_plane = plan->u_plane,
+                             .tiles = tiles,
+                             .channels = plan->layer.in_c};
+}
+
+static void fused_task(void *context, size_t i, size_t worker)
+{
+    const struct run *run = context;
+    const struct plan *plan = run->plan;
+    const struct box *box = &plan->tiling.boxes[i];
+    const int32_t points = plan->layer.alpha * plan->layer.alpha;
+    float *scratch = run->scratch + (int64_t)worker * plan->scratch_floats;
+    float *v = run->v + (int64_t)worker * (plan->v_floats + plan->m_floats), *m = v + plan->v_floats;
+    for (int32_t block = 0; block < run->in_blocks; block++)
+        stage_forward(&plan->windows, run->from, box, block * BLOCK, &plan->v, v, scratch);
+    const struct products products = products_of(run, v, m, box->tiles);
+    for (int32_t point = 0; point < points; point++) {
+        for (int32_t panel = 0; panel < plan->panels.count; panel++)
+            tuple_product(&products, point, panel);
+    }
+    for (int32_t block = 0; block < run->out_blocks; block++)
+        stage_inverse(&plan->outputs, run->to, box, block * BLOCK, &plan->m, m, run->bias, scratch);
+}
+
+static void forward_task(void *context, size_t i, size_t worker)
+{
+    const struct run *run = context;
+    const size_t blocks = (size_t)run->in_blocks;
+    const struct box *box = &run->plan->tiling.boxes[run->chunk->box + (int64_t)(i / blocks)];
+    stage_forward(&run->plan->windows, run->from, box, (int32_t)(i % blocks) * BLOCK, &run->plan->v, run->v,
+                  run->scratch + (int64_t)worker * run->plan->scratch_floats);
+}
+
+static void product_task(void *context, size_t i, size_t worker)
+{
+    (void)worker;
+    const struct run *run = context;
+    const struct products products = products_of(run, run->v, run->m, run->chunk->tiles);
+    tuple_product(&products, (int32_t)(i / (size_t)products.panels.count), (int32_t)(i % (size_t)products.panels.count));
+}
+
+static void inverse_task(void *context, size_t i, size_t worker)
+{
+    const struct run *run = context;
+    const size_t blocks = (size_t)run->out_blocks;
+    const struct box *box = &run->plan->tiling.boxes[run->chunk->box + (int64_t)(i / blocks)];
+    stage_inverse(&run->plan->outputs, run->to, box, (int32_t)(i % blocks) * BLOCK, &run->plan->m, run->m, run->bias,
+                  run->scratch + (int64_t)worker * run->plan->scratch_floats);
+}
+
+void conv_run(const struct plan *plan, const float *from, const float *u, const float *bias, float *to, float *workspace)
+{
+    const struct layer *layer = &plan->layer;
+    const struct convoy_host *host = plan->host;
+    struct run run = {.plan = plan,
+                      .in_blocks = (int32_t)convoy_ceil_div(layer->in_c, BLOCK),
+                      .out_blocks = (int32_t)convoy_ceil_div(layer->out_c, BLOCK),
+                      .scratch = workspace,
+                      .v = workspace + (int64_t)host->threads * plan->scratch_floats};
+    run.m = run.v + plan->v_floats;
+    const size_t points = (size_t)(layer->alpha * layer->alpha);
+    for (int64_t g = 0; g < plan->groups; g++) {
+        run.from = from + g * layer->in_c * layer->in_h * layer->in_w;
+        run.to = to + g * layer->out_c * layer->out_h * layer->out_w;
+        run.u = u + g * plan->u_floats;
+        run.bias = bias ? bias + g * layer->out_c : NULL;
+        if (plan->fused) {
+            host->parallel(host, fused_task, &run, (size_t)plan->tiling.box_count);
+            continue;
+        }
+        for (int64_t c = 0; c < plan->tiling.chunk_count; c++) {
+            run.chunk = &plan->tiling.chunks[c];
+            const size_t boxes = (size_t)(run.chunk->box_end - run.chunk->box);
+            host->parallel(host, forward_task, &run, boxes * (size_t)run.in_blocks);
+            host->parallel(host, product_task, &run, points * (size_t)plan->panels.count);
+            host->parallel(host, inverse_task, &run, boxes * (size_t)run.out_blocks);
+        }
+    }
+}
+
+struct preparation {
+    const struct plan *plan;
+    const float *w;
+    float *u;
+};
+
+/* Input channels of a task: consecutive ones write consecutive memory. */
+enum { PREPARED_CHANNELS = 32 };
+
+static void prepare_task(void *context, size_t i, size_t worker)
+{
+    (void)worker;
+    const struct preparation *p = context;
+    const struct plan *plan = p->plan;
+    const struct layer *layer = &plan->layer;
+    const int64_t runs = convoy_ceil_div(layer->in_c, PREPARED_CHANNELS), blocks = convoy_ceil_div(layer->out_c, BLOCK);
+    const int64_t run = (int64_t)i % runs, block = (int64_t)i / runs % blocks, g = (int64_t)i / runs / blocks;
+    for (int64_t c = run * PREPARED_CHANNELS; c < convoy_min(layer->in_c, (run + 1) * PREPARED_CHANNELS); c++)
+        weights_transform(&plan->weights, p->w + g * plan->weight_floats, (int32_t)c, (int32_t)block * BLOCK, &plan->panels,
+                          plan->u_plane, p->u + g * plan->u_floats);
+}
+
+void conv_prepare(const struct plan *plan, const float *w, float *u)
+{
+    const int64_t tasks =
+        convoy_ceil_div(plan->layer.in_c, PREPARED_CHANNELS) * convoy_ceil_div(plan->layer.out_c, BLOCK) * plan->groups;
+    struct preparation preparation = {.plan = plan, .w = w, .u = u};
+    plan->host->parallel(plan->host, prepare_task, &preparation, (size_t)tasks);
+}

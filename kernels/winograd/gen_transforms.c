@@ -1,0 +1,168 @@
+/* gen_transforms: writes the one-dimensional transforms of every F(m,r) as straight-line C on the type VEC, run while building.
+ *
+ *     input_M_R   v = Bt d    alpha -> alpha
+ *     output_M_R  y = At v    alpha -> m
+ *     expand_M_R  v = A  y    m -> alpha      (the adjoint of output, for weight gradients)
+ *
+ * Points come in pairs +-p, so that each pair of rows shares an even and an odd part: v(+-p) = even +- p odd. Multiplications
+ * by 1 are left out; every product is followed by an addition, which the compiler contracts to a fused operation. */
+#include "points.h"
+#include <math.h>
+#include <stdio.h>
+
+/* Constants must be exact in float, which the choice of the points guarantees; the build stops if it does not. */
+static int inexact;
+
+static double exact(struct rational value)
+{
+    const double d = rational_double(value);
+    if ((double)(float)d != d)
+        inexact = 1;
+    return d;
+}
+
+/* One term of a sum: "+ c * a[at]" without what is not needed. */
+static void term(int first, double c, const char *array, int32_t at)
+{
+    if (c == 0)
+        return;
+    if (fabs(c) == 1)
+        printf("%s%s[%d]", first ? (c < 0 ? "-" : "") : (c < 0 ? " - " : " + "), array, at);
+    else
+        printf("%s%af * %s[%d]", first ? (c < 0 ? "-" : "") : (c < 0 ? " - " : " + "), fabs(c), array, at);
+}
+
+/* "a +- p * b" */
+static void pair_rows(int32_t row, double p)
+{
+    for (int32_t sign = 0; sign < 2; sign++) {
+        if (p == 1)
+            printf("    v[%d] = a %c b;\n", row + sign, sign ? '-' : '+');
+        else
+            printf("    v[%d] = a %c %af * b;\n", row + sign, sign ? '-' : '+', p);
+    }
+}
+
+/* Coefficients in x^2 of the product of (x^2 - p^2) over all pairs but one. */
+static int32_t even_product(const struct point_set *set, int32_t without, struct rational *c)
+{
+    int32_t degree = 0;
+    c[0] = (struct rational){1, 1};
+    for (int32_t pair = 0; pair < set->pairs; pair++) {
+        if (pair == without)
+            continue;
+        struct rational square = rational_mul(set->pair[pair], set->pair[pair]);
+        square.num = -square.num;
+        c[degree + 1] = c[degree];
+        for (int32_t x = degree; x > 0; x--)
+            c[x] = rational_add(c[x - 1], rational_mul(c[x], square));
+        c[0] = rational_mul(c[0], square);
+        degree++;
+    }
+    return degree;
+}
+
+/* The highest power first: its coefficient is 1, so that every later term is one fused operation. */
+static void sum_of_powers(const char *name, const struct rational *c, int32_t degree, int32_t first)
+{
+    printf("    %s = ", name);
+    for (int32_t x = degree; x >= 0; x--)
+        term(x == degree, exact(c[x]), "d", 2 * x + first);
+    printf(";\n");
+}
+
+/* Row +-p of Bt is (x +- p) x^zero Q(x^2), hence two sums with the coefficients of Q, one step apart. */
+static void write_input(const struct point_set *set)
+{
+    const int32_t alpha = set->m + set->r - 1;
+    struct rational c[POINTS_MAX_PAIRS + 1];
+    printf("static inline __attribute__((always_inline)) void input_%d_%d(const VEC *d, VEC *v)\n{\n", set->m, set->r);
+    int32_t degree = even_product(set, -1, c);
+    if (set->zero)
+        sum_of_powers("v[0]", c, degree, 0);
+    char last[16];
+    snprintf(last, sizeof last, "v[%d]", alpha - 1);
+    sum_of_powers(last, c, degree, set->zero);
+    printf("    VEC a, b;\n");
+    for (int32_t pair = 0; pair < set->pairs; pair++) {
+        degree = even_product(set, pair, c);
+        sum_of_powers("a", c, degree, set->zero + 1);
+        sum_of_powers("b", c, degree, set->zero);
+        pair_rows(set->zero + 2 * pair, exact(set->pair[pair]));
+    }
+    printf("}\n\n");
+}
+
+static double power(double p, int32_t exponent)
+{
+    double result = 1;
+    for (int32_t e = 0; e < exponent; e++)
+        result *= p;
+    if ((double)(float)result != result)
+        inexact = 1;
+    return result;
+}
+
+static void write_output(const struct point_set *set)
+{
+    const int32_t alpha = set->m + set->r - 1;
+    printf("static inline __attribute__((always_inline)) void output_%d_%d(const VEC *v, VEC *y)\n{\n", set->m, set->r);
+    printf("    VEC s[%d], t[%d];\n", set->pairs, set->pairs);
+    for (int32_t pair = 0; pair < set->pairs; pair++) {
+        const int32_t row = set->zero + 2 * pair;
+        printf("    s[%d] = v[%d] + v[%d];\n    t[%d] = v[%d] - v[%d];\n", pair, row, row + 1, pair, row, row + 1);
+    }
+    for (int32_t k = 0; k < set->m; k++) {
+        printf("    y[%d] = ", k);
+        int first = 1;
+        if (k == 0 && set->zero) {
+            printf("v[0]");
+            first = 0;
+        }
+        if (k == set->m - 1) {
+            printf("%sv[%d]", first ? "" : " + ", alpha - 1);
+            first = 0;
+        }
+        for (int32_t pair = 0; pair < set->pairs; pair++) {
+            term(first, power(rational_double(set->pair[pair]), k), k % 2 ? "t" : "s", pair);
+            first = 0;
+        }
+        printf(";\n");
+    }
+    printf("}\n\n");
+}
+
+static void write_expand(const struct point_set *set)
+{
+    const int32_t alpha = set->m + set->r - 1;
+    printf("static inline __attribute__((always_inline)) void expand_%d_%d(const VEC *y, VEC *v)\n{\n    VEC a, b;\n", set->m,
+           set->r);
+    if (set->zero)
+        printf("    v[0] = y[0];\n");
+    printf("    v[%d] = y[%d];\n", alpha - 1, set->m - 1);
+    for (int32_t pair = 0; pair < set->pairs; pair++) {
+        const double p = exact(set->pair[pair]);
+        for (int32_t odd = 0; odd < 2; odd++) {
+            printf("    %c = ", odd ? 'b' : 'a');
+            for (int32_t k = odd; k < set->m; k += 2)
+                term(k == odd, power(p, k - odd), "y", k);
+            printf(";\n");
+        }
+        pair_rows(set->zero + 2 * pair, p);
+    }
+    printf("}\n\n");
+}
+
+int main(void)
+{
+    printf("/* Generated while building by kernels/winograd/gen_transforms.c. */\n\n#define EACH_TRANSFORM(X)");
+    for (int32_t s = 0; s < point_set_count; s++)
+        printf(" X(%d, %d, %d)", point_sets[s].m, point_sets[s].r, point_sets[s].m + point_sets[s].r - 1);
+    printf("\n\n");
+    for (int32_t s = 0; s < point_set_count; s++) {
+        write_input(&point_sets[s]);
+        write_output(&point_sets[s]);
+        write_expand(&point_sets[s]);
+    }
+    return inexact || ferror(stdout) ? 1 : 0;
+}

@@ -1,0 +1,53 @@
+/* plan: everything that is decided before data are seen, for the three passes of a stride 1 convolution.
+ * Forward and backward data are one engine: the second runs from dy to dx with the channels exchanged, the filters rotated by
+ * 180 degrees and the padding r-1-p. Weight gradients are its adjoint (conv_bwd_weights.c). */
+#ifndef CONVOY_WINOGRAD_PLAN_H
+#define CONVOY_WINOGRAD_PLAN_H
+
+#include "weights.h"
+#include <convoy/convoy.h>
+
+struct self {
+    struct convoy_instance base;
+    const struct convoy_host *host;
+    const struct mk_family *family;
+    const struct transform_family *transforms;
+    const struct filter_family *filters;
+    int32_t m;
+    int32_t gradient_r; /* the largest kernel whose weight gradients it takes, 0: none           */
+};
+
+struct plan {
+    struct convoy_plan base;
+    const struct convoy_host *host;
+    struct convoy_conv problem;
+    struct layer layer; /* of one group                                                           */
+    int32_t groups;
+    const struct transform *transform;
+    struct weights weights;
+    struct windows windows;  /* of x (weight gradients and forward) or dy (backward data)              */
+    struct windows expanded; /* of dy, for weight gradients                                            */
+    struct outputs outputs;
+    struct panels panels;
+    struct tiling tiling;
+    int32_t fused;         /* a box passes all stages within one task, in memory of the worker       */
+    struct planes v, m, u; /* strides of V, M and dU                                                 */
+    ptrdiff_t u_plane;     /* of prepared weights                                                    */
+    int64_t u_floats, scratch_floats, v_floats, m_floats, du_floats; /* per group; per worker; per chunk          */
+    int64_t weight_floats; /* weights of one group                                                   */
+    uint64_t workspace_bytes, prepared_bytes;
+    struct convoy_numerics numerics;
+    char algorithm[40];
+};
+
+/* supports() has said yes. Returns NULL where there is no memory. */
+struct plan *plan_make(const struct self *self, const struct convoy_conv *problem);
+void plan_destroy(struct plan *plan);
+
+void conv_prepare(const struct plan *plan, const float *w, float *u);
+
+/* Forward: x to y; backward data: dy to dx. */
+void conv_run(const struct plan *plan, const float *from, const float *u, const float *bias, float *to, float *workspace);
+void conv_gradient_run(const struct plan *plan, const float *x, const float *dy, float *dw, float *dbias, float *workspace);
+
+#endif

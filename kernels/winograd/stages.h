@@ -1,0 +1,46 @@
+/* stages: one box of tiles between NCHW and the transformed planes, 16 channels at a time. A plane holds one transform point
+ * of every tile of a chunk: planes[point*plane + tile*row + channel].
+ * Knows images and boxes; must not know which pass runs, nor threads. */
+#ifndef CONVOY_WINOGRAD_STAGES_H
+#define CONVOY_WINOGRAD_STAGES_H
+
+#include "tiling.h"
+#include "transform.h"
+
+struct image { /* one group of a tensor                                                             */
+    ptrdiff_t image_stride, channel_stride;
+    int32_t channels, h, w;
+};
+
+struct windows { /* what of an image a tile reads                                                     */
+    const struct transform_family *family;
+    struct image image;
+    int32_t step, taps, alpha; /* tiles are `step` apart and read taps x taps pixels                                */
+    int32_t off_h, off_w;
+    void (*columns)(const struct columns *);
+    void (*rows)(const struct rows *);
+};
+
+struct planes {
+    ptrdiff_t plane, row;
+};
+
+/* Floats of scratch memory that a box of this many tiles needs. */
+int64_t stage_scratch_floats(int32_t step, int32_t taps, int32_t alpha, int32_t tile_rows, int32_t tile_columns);
+
+/* Channels c .. c+15 of the box, transformed, to planes + box->first*row + c. c is a multiple of 16. */
+void stage_forward(const struct windows *windows, const float *image, const struct box *box, int32_t c,
+                   const struct planes *shape, float *planes, float *scratch);
+
+struct outputs {
+    const struct transform_family *family;
+    const struct transform *transform;
+    struct image image;
+    int32_t relu;
+};
+
+/* The inverse transform of channels k .. k+15 of the box, bias (NULL: none) added, to the image. */
+void stage_inverse(const struct outputs *outputs, float *image, const struct box *box, int32_t k, const struct planes *shape,
+                   const float *planes, const float *bias, float *scratch);
+
+#endif

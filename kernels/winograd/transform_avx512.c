@@ -1,0 +1,108 @@
+/* AVX-512: a pixel is one vector; 16x16 transposes. */
+#include "transform.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+#define VEC __m512
+enum { LANES = 16 };
+#define vec_load(p) _mm512_loadu_ps(p)
+#define vec_store(p, v) _mm512_storeu_ps(p, v)
+#include "transform_body.h"
+
+/* Four rounds of 16 shuffles: pairs and quads of lanes within 128 bits, then the 128-bit parts. */
+static inline __attribute__((always_inline)) void transpose16(VEC *v)
+{
+    VEC a[16], b[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+        a[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i += 4) {
+        b[i] = _mm512_shuffle_ps(a[i], a[i + 2], 0x44);
+        b[i + 1] = _mm512_shuffle_ps(a[i], a[i + 2], 0xee);
+        b[i + 2] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+        b[i + 3] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0xee);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 4; i++) {
+        a[i] = _mm512_shuffle_f32x4(b[i], b[i + 4], 0x88);
+        a[i + 4] = _mm512_shuffle_f32x4(b[i], b[i + 4], 0xdd);
+        a[i + 8] = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0x88);
+        a[i + 12] = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0xdd);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm512_shuffle_f32x4(a[i], a[i + 8], 0x88);
+        v[i + 8] = _mm512_shuffle_f32x4(a[i], a[i + 8], 0xdd);
+        v[i + 4] = _mm512_shuffle_f32x4(a[i + 4], a[i + 12], 0x88);
+        v[i + 12] = _mm512_shuffle_f32x4(a[i + 4], a[i + 12], 0xdd);
+    }
+}
+
+/* Lanes first .. last-1. */
+static inline __mmask16 lane_mask(int64_t first, int64_t last)
+{
+    const uint32_t low = first < 0 ? 0 : first > 16 ? 16 : (uint32_t)first, high = last < 0 ? 0 : last > 16 ? 16 : (uint32_t)last;
+    return (__mmask16)(((1u << high) - 1) & ~((1u << low) - 1));
+}
+
+static void gather(const float *row, const struct pixel_row *shape, int64_t x0, int64_t pixels, float *to)
+{
+    for (int64_t x = x0; x < x0 + pixels; x += 16, to += 16 * BLOCK) {
+        const __mmask16 mask = lane_mask(-x, shape->width - x);
+        VEC v[16];
+        if (shape->channels == BLOCK) {
+#pragma GCC unroll 16
+            for (int32_t c = 0; c < 16; c++)
+                v[c] = _mm512_maskz_loadu_ps(mask, row + c * shape->channel_stride + x);
+        } else {
+#pragma GCC unroll 16
+            for (int32_t c = 0; c < 16; c++)
+                v[c] =
+                    c < shape->channels ? _mm512_maskz_loadu_ps(mask, row + c * shape->channel_stride + x) : _mm512_setzero_ps();
+        }
+        transpose16(v);
+#pragma GCC unroll 16
+        for (int32_t p = 0; p < 16; p++)
+            _mm512_storeu_ps(to + p * BLOCK, v[p]);
+    }
+}
+
+static void scatter(const float *from, int64_t pixels, const float *bias, int relu, const struct pixel_row *shape, float *row)
+{
+    const VEC b = _mm512_loadu_ps(bias), floor = _mm512_setzero_ps();
+    for (int64_t x = 0; x < pixels; x += 16, from += 16 * BLOCK) {
+        const __mmask16 mask = lane_mask(0, pixels - x);
+        VEC v[16];
+#pragma GCC unroll 16
+        for (int32_t p = 0; p < 16; p++) {
+            v[p] = _mm512_add_ps(mask >> p & 1 ? _mm512_loadu_ps(from + p * BLOCK) : floor, b);
+            if (relu)
+                v[p] = _mm512_max_ps(floor, v[p]); /* the second operand is what max returns for a NaN */
+        }
+        transpose16(v);
+        if (shape->channels == BLOCK) {
+#pragma GCC unroll 16
+            for (int32_t c = 0; c < 16; c++)
+                _mm512_mask_storeu_ps(row + c * shape->channel_stride + x, mask, v[c]);
+        } else {
+#pragma GCC unroll 16
+            for (int32_t c = 0; c < 16; c++) {
+                if (c < shape->channels)
+                    _mm512_mask_storeu_ps(row + c * shape->channel_stride + x, mask, v[c]);
+            }
+        }
+    }
+}
+
+const struct transform_family transform_avx512 = {
+    .name = "avx512",
+    .gather = gather,
+    .scatter = scatter,
+    .transforms = transforms,
+    .count = sizeof transforms / sizeof transforms[0],
+};
+#endif

@@ -1,0 +1,28 @@
+#include "transform.h"
+#include <string.h>
+
+static const struct transform_family *const families[] = {
+#if defined(__x86_64__)
+    &transform_avx512,
+    &transform_avx2,
+#endif
+    &transform_portable,
+};
+
+const struct transform_family *transform_family_find(const char *name)
+{
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        if (!strcmp(families[f]->name, name))
+            return families[f];
+    }
+    return NULL;
+}
+
+const struct transform *transform_find(const struct transform_family *family, int32_t m, int32_t r)
+{
+    for (int32_t t = 0; t < family->count; t++) {
+        if (family->transforms[t].m == m && family->transforms[t].r == r)
+            return &family->transforms[t];
+    }
+    return NULL;
+}

@@ -1,0 +1,90 @@
+#include "tuple_gemm.h"
+#include <convoy/plugin.h>
+
+enum { AHEAD = 2 }; /* chunks of U between use and fetch */
+
+/* The most rows that the family has for this many vectors. */
+static int32_t rows_of(const struct mk_family *family, int32_t vectors)
+{
+    int32_t rows = MK_MAX_ROWS;
+    while (rows > 1 && !family->tile[rows - 1][vectors - 1])
+        rows--;
+    return rows;
+}
+
+struct panels panels_make(const struct mk_family *family, int32_t columns, int64_t rows)
+{
+    int32_t vectors = family->vectors;
+    for (int32_t v = vectors + 1; v <= MK_MAX_VECTORS; v++) {
+        if (family->tile[0][v - 1] && rows <= rows_of(family, v))
+            vectors = v;
+    }
+    /* Columns are whole blocks, so a panel may be no narrower than what is left over: no power of two, no remainder of a vector.
+     */
+    const int32_t width = vectors * family->lanes;
+    return (struct panels){.family = family, .vectors = vectors, .columns = columns, .count = (columns + width - 1) / width};
+}
+
+int32_t panel_column(const struct panels *p, int32_t panel)
+{
+    return (int32_t)convoy_min((int64_t)panel * p->vectors * p->family->lanes, p->columns);
+}
+
+static int32_t panel_vectors(const struct panels *p, int32_t panel)
+{
+    return (panel_column(p, panel + 1) - panel_column(p, panel)) / p->family->lanes;
+}
+
+/* The share of `part` in fetching `floats` floats. Operands come from the last level cache or from memory, in an order that
+ * hardware prefetchers do not follow far; so while one is in use its successor is fetched, in equal shares: the next chunk of U,
+ * the next point's planes. Prefetching past the end of a buffer is harmless. */
+static void prefetch_part(const float *from, int64_t floats, int64_t part, int64_t parts)
+{
+    for (int64_t line = part * floats / parts / BLOCK; line < (part + 1) * floats / parts / BLOCK; line++)
+        __builtin_prefetch(from + line * BLOCK);
+}
+
+void tuple_product(const struct products *g, int32_t point, int32_t panel)
+{
+    const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
+    const int64_t parts = convoy_ceil_div(g->tiles, rows_of(g->panels.family, vectors));
+    const int32_t width = vectors * g->panels.family->lanes;
+    const float *u = g->u + point * g->u_plane + (int64_t)column * g->channels;
+    struct mk_tile tile = {.a_row = g->v_shape.row, .a_col = 1, .b_row = width, .c_row = g->m_shape.row};
+    for (int32_t c = 0; c < g->channels; c += SPLIT) {
+        tile.k = convoy_min(SPLIT, g->channels - c);
+        tile.accumulate = c > 0;
+        tile.b = u + (int64_t)c * width;
+        for (int64_t part = 0; part < parts; part++) {
+            const int64_t first = part * g->tiles / parts, last = (part + 1) * g->tiles / parts;
+            prefetch_part(tile.b + AHEAD * SPLIT * width, SPLIT * width, part, parts);
+            tile.a = g->v + point * g->v_shape.plane + first * g->v_shape.row + c;
+            tile.c = g->m + point * g->m_shape.plane + first * g->m_shape.row + column;
+            g->panels.family->tile[last - first - 1][vectors - 1](&tile);
+        }
+    }
+}
+
+void tuple_gradient(const struct gradients *g, int32_t point, int32_t panel)
+{
+    const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
+    const int64_t parts = convoy_ceil_div(g->channels, rows_of(g->panels.family, vectors)),
+                  splits = convoy_ceil_div(g->tiles, SPLIT);
+    const int64_t calls = parts * splits * g->panels.count;
+    const float *v = g->v + point * g->v_shape.plane, *m = g->m + point * g->m_shape.plane;
+    struct mk_tile tile = {.a_row = 1, .a_col = g->v_shape.row, .b_row = g->m_shape.row, .c_row = g->u_shape.row};
+    int64_t call = parts * splits * panel;
+    for (int64_t t = 0; t < g->tiles; t += SPLIT) {
+        tile.k = convoy_min(SPLIT, g->tiles - t);
+        tile.accumulate = g->accumulate || t > 0;
+        for (int64_t part = 0; part < parts; part++, call++) {
+            const int64_t first = part * g->channels / parts, last = (part + 1) * g->channels / parts;
+            prefetch_part(v + g->v_shape.plane, g->v_shape.plane, call, calls);
+            prefetch_part(m + g->m_shape.plane, g->m_shape.plane, call, calls);
+            tile.a = v + t * g->v_shape.row + first;
+            tile.b = m + t * g->m_shape.row + column;
+            tile.c = g->u + point * g->u_shape.plane + first * g->u_shape.row + column;
+            g->panels.family->tile[last - first - 1][vectors - 1](&tile);
+        }
+    }
+}

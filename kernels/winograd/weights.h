@@ -1,0 +1,25 @@
+/* weights: filters between their order in memory and transformed planes: U = G g Gt before, dg = Gt dU G after.
+ * Knows panels and the order of weights in memory; must not know threads. */
+#ifndef CONVOY_WINOGRAD_WEIGHTS_H
+#define CONVOY_WINOGRAD_WEIGHTS_H
+
+#include "filter.h"
+#include "tuple_gemm.h"
+
+struct weights {
+    const struct filter_family *family;
+    struct filter_matrix matrix;
+    int32_t in, out;                 /* channels of one group, in the direction of the transforms                */
+    ptrdiff_t in_stride, out_stride; /* floats between filters                                                  */
+    int32_t rotated;                 /* taps in reverse order: backward data                                    */
+};
+
+/* U of the input channel `in` and outputs out .. out+15 into its panel. out is a multiple of 16. */
+void weights_transform(const struct weights *weights, const float *w, int32_t in, int32_t out, const struct panels *panels,
+                       ptrdiff_t u_plane, float *u);
+
+/* dw of the input channel `in` and outputs out .. out+15 from dU. */
+void weights_gradient(const struct weights *weights, const float *du, const struct planes *shape, int32_t in, int32_t out,
+                      float *dw);
+
+#endif
