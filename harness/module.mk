@@ -42,11 +42,11 @@ $(B)/harness/tests/%.o: PRIVATE_CPP = -DBUILD_DIR='"$(abspath $(B))"' -DSOURCE_D
 FUZZ_NAMES := $(patsubst harness/tests/fuzz/fuzz_%.c,%,$(wildcard harness/tests/fuzz/fuzz_*.c))
 FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/replay_%)
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
-$(FUZZ_REPLAYS): $(B)/tests/replay_%: $(B)/harness/tests/fuzz/fuzz_%.o $(B)/harness/tests/fuzz/target.o $(B)/harness/tests/fuzz/replay.o $(B)/harness/cli/npy.o $(B)/libconvoy.a
+$(FUZZ_REPLAYS): $(B)/tests/replay_%: $(B)/harness/tests/fuzz/fuzz_%.o $(B)/harness/tests/fuzz/target.o $(B)/harness/tests/fuzz/replay.o $(B)/libconvoy.a
 	@mkdir -p $(@D)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SANFLAGS) -o $@ $(filter %.o,$^) $(B)/libconvoy.a $(LDFLAGS) $(HARNESS_LIBS)
-$(FUZZERS): $(B)/fuzz/fuzz_%: $(B)/harness/tests/fuzz/fuzz_%.o $(B)/harness/tests/fuzz/target.o $(B)/harness/cli/npy.o $(B)/libconvoy.a
+$(FUZZERS): $(B)/fuzz/fuzz_%: $(B)/harness/tests/fuzz/fuzz_%.o $(B)/harness/tests/fuzz/target.o $(B)/libconvoy.a
 	@mkdir -p $(@D)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SANFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(B)/libconvoy.a $(LDFLAGS) $(HARNESS_LIBS)

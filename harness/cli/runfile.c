@@ -1,5 +1,5 @@
 #include "cli/runfile.h"
-#include "cli/npy.h"
+#include "report/npy.h"
 #include "core/error.h"
 #include "core/loader.h"
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #include "target.h"
-#include "cli/npy.h"
+#include "report/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

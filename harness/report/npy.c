@@ -1,4 +1,4 @@
-#include "cli/npy.h"
+#include "report/npy.h"
 #include <convoy/plugin.h>
 #include <ctype.h>
 #include <errno.h>

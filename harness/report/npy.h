@@ -1,6 +1,6 @@
 /* npy: NumPy's array files, versions 1.0 and 2.0, C order, little endian: float32 ("<f4"), uint8 ("|u1") and int32 ("<i4"). */
-#ifndef CONVOY_CLI_NPY_H
-#define CONVOY_CLI_NPY_H
+#ifndef CONVOY_REPORT_NPY_H
+#define CONVOY_REPORT_NPY_H
 
 #include "core/slots.h"
 
