@@ -115,12 +115,19 @@ check-run: build-tests
 	$(Q)bash harness/tests/check.sh $(B) $(TESTS)
 build-tests: all $(TESTS) $(TEST_PLUGINS) $(FUZZ_REPLAYS)
 
-## check-san: the unit tests and the smoke table under ASan and UBSan (its own build folder)
+## check-san: the unit tests and the smoke table under ASan and UBSan, then threads under TSan (build folders of their own)
 SAN_DEFAULT := address,undefined
 check-san:
 	+$(Q)$(MAKE) --no-print-directory O=$(if $(SAN),$(B),build-san) SAN=$(or $(SAN),$(SAN_DEFAULT)) check-san-run
+	+$(Q)$(MAKE) --no-print-directory O=build-tsan SAN=thread check-tsan-run
 check-san-run: build-tests
 	$(Q)bash harness/tests/check.sh --unit $(B) $(TESTS)
+# What runs on several threads and is ours throughout: the pool, and plans of backends without foreign thread pools.
+TSAN_BACKENDS := naive template direct winograd
+check-tsan-run: programs $(B)/tests/test_pool $(TSAN_BACKENDS:%=$(B)/plugins/convoy_%.so)
+	$(Q)$(B)/tests/test_pool
+	$(Q)for backend in $(TSAN_BACKENDS); do TSAN_OPTIONS=halt_on_error=1 $(B)/bin/convoy verify -q -b $$backend --threads 2 --table smoke || exit 1; done
+	$(Q)TSAN_OPTIONS=halt_on_error=1 $(B)/bin/convoy conform -b template --threads 2
 
 ## fuzz: every parser under libFuzzer, FUZZ_SECONDS (60) each, from the committed corpus (clang, its own build folder)
 FUZZ_SECONDS ?= 60
@@ -172,4 +179,4 @@ dist:
 clean:
 	rm -rf $(B)
 
-.PHONY: all programs plugins help status deps demo demo-run check check-run build-tests check-san check-san-run fuzz fuzz-run lint fmt new-kernel install uninstall dist clean FORCE
+.PHONY: all programs plugins help status deps demo demo-run check check-run build-tests check-san check-san-run check-tsan-run fuzz fuzz-run lint fmt new-kernel install uninstall dist clean FORCE

@@ -1,3 +1,4 @@
+#include "bench/roof.h"
 #include "bench/stats.h"
 #include "cli/cases.h"
 #include "cli/commands.h"
@@ -96,7 +97,46 @@ static void race(struct entrant *entrant, size_t entrants, const struct options 
     }
 }
 
-static void finish(struct entrant *entrant, const struct options *options, const union problem *problem, double peak_gflops)
+/* In a worker of its own, so that the program itself never starts threads. */
+static convoy_status probe_peak(const struct options *options, int64_t threads, double *gflops, struct convoy_error *err)
+{
+    struct session session;
+    struct session_end end;
+    char request[64], *field[3];
+    session_init(&session, "-", "-", options->in_process);
+    snprintf(request, sizeof request, "probe\t%" PRId64, threads);
+    if (session_call(&session, request, options->timeout_s, &end) == SESSION_ENDED)
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the peak probe ended: %s", end.reason);
+    const size_t fields = session_split(session.line, field, 3);
+    const bool ok = fields >= 2 && !strcmp(field[0], "ok");
+    *gflops = ok ? strtod(field[1], NULL) : 0;
+    session_close(&session);
+    return ok ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the peak probe failed");
+}
+
+/* No kernel is faster than the fewest multiply-adds of its arithmetic at the measured peak: a time below that is of something
+ * else. The peak is measured again first, because something may have disturbed it. */
+static void judge_time(struct record *record, const struct options *options, const struct convoy_conv *conv, double *peak_gflops)
+{
+    enum { PROBES = 3 };
+    const double slack = 1.25, needed = roof_least_flops(conv, record->numerics) / (double)record->min_ns;
+    struct convoy_error err = error_none();
+    for (int probe = 0; probe < PROBES && needed > slack * *peak_gflops; probe++) {
+        double again = 0;
+        if (probe_peak(options, record->threads, &again, &err) == CONVOY_OK && again > *peak_gflops)
+            *peak_gflops = again;
+    }
+    record->peak_gflops = *peak_gflops;
+    record->pct_peak = 100 * record->gflops / *peak_gflops;
+    if (needed <= slack * *peak_gflops)
+        return;
+    snprintf(record->verdict, sizeof record->verdict, "%s", verdict_name(VERDICT_INVALID_PERF));
+    snprintf(record->reason, sizeof record->reason,
+             "%" PRId64 " ns would be %.0f GFLOP/s of operations that the arithmetic %s cannot do without; the peak is %.0f",
+             record->min_ns, needed, record->numerics, *peak_gflops);
+}
+
+static void finish(struct entrant *entrant, const struct options *options, const union problem *problem, double *peak_gflops)
 {
     if (entrant->racing) {
         char request[64], *field[1];
@@ -109,12 +149,11 @@ static void finish(struct entrant *entrant, const struct options *options, const
     record->rounds = (int64_t)entrant->rounds;
     record->median_ns = stats_median(entrant->mean_ns, entrant->rounds);
     record->mad_ns = stats_mad(entrant->mean_ns, entrant->rounds);
-    record->min_ns = entrant->least_ns;
-    record->peak_gflops = peak_gflops;
-    if (record->median_ns > 0)
-        record->gflops = (double)problem_flops(problem) / (double)record->median_ns;
-    if (record->median_ns > 0 && peak_gflops > 0 && problem_family(problem) == FAMILY_CONV)
-        record->pct_peak = 100 * record->gflops / peak_gflops;
+    record->min_ns = entrant->least_ns > 0 ? entrant->least_ns : 1;
+    record->peak_gflops = *peak_gflops;
+    record->gflops = (double)problem_flops(problem) / (double)(record->median_ns > 0 ? record->median_ns : 1);
+    if (problem_family(problem) == FAMILY_CONV && *peak_gflops > 0)
+        judge_time(record, options, &problem->conv, peak_gflops);
 }
 
 /* Correctness of exactly this build on this shape comes first; only a pass is timed. */
@@ -140,7 +179,7 @@ static bool admit(struct journal *journal, const struct options *options, const 
 }
 
 static convoy_status bench_row(struct journal *journal, const struct options *options, const struct lineup *lineup,
-                               const struct table_row *row, int64_t threads, double peak_gflops, struct entrant *entrant,
+                               const struct table_row *row, int64_t threads, double *peak_gflops, struct entrant *entrant,
                                size_t *failures, struct convoy_error *err)
 {
     size_t entrants = 0;
@@ -167,23 +206,6 @@ static convoy_status bench_row(struct journal *journal, const struct options *op
     return CONVOY_OK;
 }
 
-/* In a worker of its own, so that the program itself never starts threads. */
-static convoy_status probe_peak(const struct options *options, int64_t threads, double *gflops, struct convoy_error *err)
-{
-    struct session session;
-    struct session_end end;
-    char request[64], *field[3];
-    session_init(&session, "-", "-", options->in_process);
-    snprintf(request, sizeof request, "probe\t%" PRId64, threads);
-    if (session_call(&session, request, options->timeout_s, &end) == SESSION_ENDED)
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the peak probe ended: %s", end.reason);
-    const size_t fields = session_split(session.line, field, 3);
-    const bool ok = fields >= 2 && !strcmp(field[0], "ok");
-    *gflops = ok ? strtod(field[1], NULL) : 0;
-    session_close(&session);
-    return ok ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the peak probe failed");
-}
-
 static convoy_status bench_all(struct journal *journal, const struct options *options, const struct lineup *lineup,
                                const struct table *cases, size_t *failures, struct convoy_error *err)
 {
@@ -208,7 +230,7 @@ static convoy_status bench_all(struct journal *journal, const struct options *op
             char problem[PROBLEM_TEXT_BYTES];
             problem_print(&cases->row[r].problem, problem, sizeof problem);
             progress_show(&progress, problem);
-            status = bench_row(journal, options, lineup, &cases->row[r], threads[t], peak_gflops, entrant, failures, err);
+            status = bench_row(journal, options, lineup, &cases->row[r], threads[t], &peak_gflops, entrant, failures, err);
             progress_step(&progress);
         }
     }

@@ -39,9 +39,16 @@ expect flush FPENV
 expect leak LEAK
 expect random NONDETERMINISTIC
 expect no_memory OOM
+expect sleep PASS
+expect lazy PASS
 rows=$(grep -c '^verify,' "$dir/rows.csv")
-tap $([ "$rows" = 66 ]; echo $?) "no row is lost: 66 of $rows"
+tap $([ "$rows" = 72 ]; echo $?) "no row is lost: 72 of $rows"
 naive=$(awk -F, '/,naive,/ && /,PASS,/' "$dir/rows.csv" | wc -l)
 tap $([ "$naive" = 3 ]; echo $?) "the healthy backend beside it passes ($naive of 3)"
+"$convoy" bench -q --plugin "$build/tests/plugins/convoy_misbehave.so" -b misbehave:lazy -b misbehave:sleep --threads 1 --rounds 100 \
+    -o "$dir/bench.csv" 'conv_fwd:c16h14k16kh3p1' >"$dir/out" 2>&1
+tap "$([ $? = 1 ]; echo $?)" "a bench with an impossible time ends with exit code 1"
+tap "$(grep -q ',lazy,.*,INVALID_PERF,' "$dir/bench.csv"; echo $?)" "lazy, which stops computing once it was verified, is faster than the machine: INVALID_PERF"
+tap "$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } /,sleep,/ { exit !($at["min_ns"] >= 2000000) }' "$dir/bench.csv"; echo $?)" "sleep is never timed below what it sleeps"
 echo "1..$count"
 exit $failed

@@ -19,8 +19,9 @@ struct object {
 static const struct guard_region *regions[REGION_COUNT];
 static struct object objects[OBJECT_COUNT];
 static volatile sig_atomic_t object_count;
-static const char *volatile stage_text;
-static volatile sig_atomic_t stage_placement = GUARD_PLACEMENT_COUNT;
+/* Atomic: two plans may run at once, and the handler reads what either wrote last. */
+static _Atomic(const char *) stage_text;
+static atomic_int stage_placement = GUARD_PLACEMENT_COUNT;
 static volatile sig_atomic_t report_descriptor = -1;
 static atomic_flag reporting = ATOMIC_FLAG_INIT;
 
