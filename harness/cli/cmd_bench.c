@@ -1,9 +1,8 @@
 #include "bench/roof.h"
 #include "bench/stats.h"
-#include "cli/cases.h"
 #include "cli/commands.h"
-#include "cli/journal.h"
 #include "cli/progress.h"
+#include "cli/run.h"
 #include "core/error.h"
 #include "report/matrix.h"
 #include <inttypes.h>
@@ -242,40 +241,17 @@ static convoy_status bench_all(struct journal *journal, const struct options *op
 int cmd_bench(const struct options *options)
 {
     struct convoy_error err = error_none();
-    struct lineup lineup = {0};
-    struct table cases = {0};
-    struct journal journal = {0};
-    size_t failures = 0;
-    int code = EXIT_USAGE;
-    convoy_status status = cases_build(options, 1u << PASS_FWD, &cases, &err);
+    struct run run;
+    convoy_status status = run_open(&run, "bench", options, 1u << PASS_FWD, &err);
     if (status == CONVOY_OK)
-        status = lineup_open(options, &lineup, &err);
-    if (status == CONVOY_OK && !lineup.referee)
-        status = convoy_fail(&err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the referee backend naive is not here; see `convoy list`");
-    if (status == CONVOY_OK)
-        status = journal_open(&journal, "bench", options, &err);
-    if (status == CONVOY_OK)
-        status = bench_all(&journal, options, &lineup, &cases, &failures, &err);
-    if (journal.count) {
-        if (!options->quiet) {
-            matrix_winners(stdout, journal.record, journal.count);
-            putchar('\n');
-            matrix_totals(stdout, journal.record, journal.count);
-        }
-        printf("%zu rows, %zu failed verification and were not timed\n", journal.count, failures);
-        if (journal.file)
-            printf("rows: %s\n", journal.path);
+        status = bench_all(&run.journal, options, &run.lineup, &run.cases, &run.failures, &err);
+    const struct journal *journal = &run.journal;
+    if (journal->count && !options->quiet) {
+        matrix_winners(stdout, journal->record, journal->count);
+        putchar('\n');
+        matrix_totals(stdout, journal->record, journal->count);
     }
-    if (status != CONVOY_OK)
-        code = command_failed(&err);
-    else if (failures)
-        code = EXIT_INCORRECT;
-    else
-        code = command_interrupted() ? EXIT_INCONCLUSIVE : EXIT_OK;
-    struct convoy_error close_err = error_none();
-    if (journal_close(&journal, &close_err) != CONVOY_OK)
-        code = command_failed(&close_err);
-    lineup_close(&lineup);
-    table_free(&cases);
-    return code;
+    if (journal->count)
+        printf("%zu rows, %zu of them failures without a valid time\n", journal->count, run.failures);
+    return run_close(&run, status, &err);
 }

@@ -1,7 +1,6 @@
-#include "cli/cases.h"
 #include "cli/commands.h"
-#include "cli/journal.h"
 #include "cli/progress.h"
+#include "cli/run.h"
 #include "core/error.h"
 #include "report/junit.h"
 #include "report/matrix.h"
@@ -158,42 +157,21 @@ static enum junit_outcome outcome_strict(const struct record *record)
 int cmd_verify(const struct options *options)
 {
     struct convoy_error err = error_none();
-    struct lineup lineup = {0};
-    struct table cases = {0};
-    struct journal journal = {0};
     struct tally tally = {0};
-    int code = EXIT_USAGE;
-    convoy_status status = cases_build(options, (1u << PASS_COUNT) - 1, &cases, &err);
+    struct run run;
+    convoy_status status = run_open(&run, "verify", options, (1u << PASS_COUNT) - 1, &err);
     if (status == CONVOY_OK)
-        status = lineup_open(options, &lineup, &err);
-    if (status == CONVOY_OK && !lineup.referee)
-        status = convoy_fail(&err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the referee backend naive is not here; see `convoy list`");
-    if (status == CONVOY_OK)
-        status = journal_open(&journal, "verify", options, &err);
-    if (status == CONVOY_OK)
-        status = verify_all(&journal, options, &lineup, &cases, &tally, &err);
-    if (journal.count) {
-        if (!options->quiet) {
-            matrix_correctness(stdout, journal.record, journal.count);
-            putchar('\n');
-        }
-        print_tally(&tally, journal.count);
-        if (journal.file)
-            printf("rows: %s\n", journal.path);
+        status = verify_all(&run.journal, options, &run.lineup, &run.cases, &tally, &err);
+    run.failures = tally.failures;
+    const struct journal *journal = &run.journal;
+    if (journal->count && !options->quiet) {
+        matrix_correctness(stdout, journal->record, journal->count);
+        putchar('\n');
     }
-    if (options->junit && journal.count && status == CONVOY_OK)
-        status =
-            junit_write(options->junit, journal.record, journal.count, options->strict ? outcome_strict : outcome_lenient, &err);
-    if (status != CONVOY_OK)
-        code = command_failed(&err);
-    else if (tally.failures)
-        code = EXIT_INCORRECT;
-    else
-        code = command_interrupted() ? EXIT_INCONCLUSIVE : EXIT_OK;
-    struct convoy_error close_err = error_none();
-    if (journal_close(&journal, &close_err) != CONVOY_OK)
-        code = command_failed(&close_err);
-    lineup_close(&lineup);
-    table_free(&cases);
-    return code;
+    if (journal->count)
+        print_tally(&tally, journal->count);
+    if (options->junit && journal->count && status == CONVOY_OK)
+        status = junit_write(options->junit, journal->record, journal->count, options->strict ? outcome_strict : outcome_lenient,
+                             &err);
+    return run_close(&run, status, &err);
 }
