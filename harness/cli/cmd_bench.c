@@ -160,18 +160,10 @@ static bool admit(struct journal *journal, const struct options *options, const 
                   struct record *record)
 {
     const struct record *known = journal_find_problem(journal, record);
-    if (known) {
-        memcpy(record->verdict, known->verdict, sizeof record->verdict);
-        memcpy(record->reason, known->reason, sizeof record->reason);
-        memcpy(record->numerics, known->numerics, sizeof record->numerics);
-        memcpy(record->accuracy_class, known->accuracy_class, sizeof record->accuracy_class);
-        record->error_in_bounds = known->error_in_bounds;
-        record->l2_rel = known->l2_rel;
-        record->max_rel = known->max_rel;
-        record->backward_error = known->backward_error;
-    } else {
+    if (known)
+        verify_take(record, known);
+    else
         verify_case(candidate, options, record);
-    }
     const enum verdict verdict = verdict_by_name(record->verdict);
     session_pause(&candidate->backend->session);
     return verdict == VERDICT_PASS || (verdict == VERDICT_MARGINAL && !options->strict);

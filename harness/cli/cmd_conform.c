@@ -42,10 +42,6 @@ static const struct {
 static const char *const races[] = {"conv_fwd:c64h56k64kh3p1", "conv_fwd:c256h14k256kh3p1", "conv_fwd:c64h56k256kh1",
                                     "maxpool_fwd:c64h112kh3s2p1", "bn_train:n4c64h56"};
 
-struct judged {
-    size_t broken;
-};
-
 /* ---- contract ---- */
 
 static void print_rule(const char *verdict, const char *name, const char *text)
@@ -54,8 +50,7 @@ static void print_rule(const char *verdict, const char *name, const char *text)
     printf("  %s%-16s%s %-17s %s\n", bad ? colour_bad() : good ? colour_good() : "", verdict, colour_off(), name, text);
 }
 
-static void judge_contract(const struct candidate *candidate, const struct options *options, int64_t threads,
-                           struct judged *judged)
+static void judge_contract(const struct candidate *candidate, const struct options *options, int64_t threads, size_t *broken)
 {
     struct session *session = &candidate->backend->session;
     for (size_t index = 0;; index++) {
@@ -66,7 +61,7 @@ static void judge_contract(const struct candidate *candidate, const struct optio
             char number[32];
             snprintf(number, sizeof number, "rule %zu", index + 1);
             print_rule(verdict_name(end.verdict), number, end.reason);
-            judged->broken++;
+            (*broken)++;
             continue;
         }
         const size_t fields = session_split(session->line, field, 5);
@@ -74,10 +69,10 @@ static void judge_contract(const struct candidate *candidate, const struct optio
             return;
         if (fields != 5) {
             print_rule(verdict_name(VERDICT_NOT_RUN), "contract", fields == 3 ? field[2] : "the worker's answer makes no sense");
-            judged->broken++;
+            (*broken)++;
             return;
         }
-        judged->broken += verdict_is_failure(verdict_by_name(field[2]), options->strict);
+        *broken += verdict_is_failure(verdict_by_name(field[2]), options->strict);
         print_rule(field[2], field[1], field[3][0] ? field[3] : field[4]);
     }
 }
@@ -149,8 +144,7 @@ static void note(struct class_error *classes, size_t *count, const struct record
 }
 
 static convoy_status judge_results(const struct candidate *candidate, const struct options *options,
-                                   const struct journal *journal, int64_t threads, struct judged *judged,
-                                   struct convoy_error *err)
+                                   const struct journal *journal, int64_t threads, size_t *broken, struct convoy_error *err)
 {
     struct table table = {0};
     struct class_error classes[MAX_CLASSES];
@@ -170,7 +164,7 @@ static convoy_status judge_results(const struct candidate *candidate, const stru
             const bool failed = verdict_is_failure(verdict, options->strict);
             if (failed)
                 printf("  %s%s%s %s: %s\n", colour_bad(), record.verdict, colour_off(), record.problem, record.reason);
-            judged->broken += failed;
+            *broken += failed;
             if (verdict == VERDICT_UNSUPPORTED)
                 declined++;
             else
@@ -232,16 +226,16 @@ static void print_speed(const struct candidate *candidate, const struct candidat
 /* ---- the report ---- */
 
 static convoy_status judge(const struct candidate *candidate, const struct candidate *yardstick, const struct options *options,
-                           const struct journal *journal, struct judged *judged, struct convoy_error *err)
+                           const struct journal *journal, size_t *broken, struct convoy_error *err)
 {
     char name[128];
     const int64_t threads = options->threads_count ? options->threads[0] : journal->machine.cores;
     candidate_name(candidate, name, sizeof name);
     printf("== %s %s, %s threads: %s\n\nContract\n", name, candidate->backend->version, candidate->backend->threading,
            candidate->backend->summary);
-    judge_contract(candidate, options, threads, judged);
+    judge_contract(candidate, options, threads, broken);
     printf("\nResults on the table smoke, all passes\n");
-    const convoy_status status = judge_results(candidate, options, journal, threads, judged, err);
+    const convoy_status status = judge_results(candidate, options, journal, threads, broken, err);
     if (status != CONVOY_OK)
         return status;
     printf("\nCapabilities\n");
@@ -258,7 +252,7 @@ int cmd_conform(const struct options *options)
     struct options narrowed = *options;
     struct lineup lineup = {0}, beside = {0};
     struct journal journal = {0};
-    struct judged judged = {0};
+    size_t broken = 0;
     char name[64] = "";
     convoy_status status = CONVOY_OK;
     if (options->arguments.count + options->backends.count != 1) {
@@ -285,14 +279,13 @@ int cmd_conform(const struct options *options)
     struct convoy_error ignored = error_none();
     const bool have_yardstick = status == CONVOY_OK && lineup_open(&yardstick, &beside, &ignored) == CONVOY_OK;
     for (size_t c = 0; c < lineup.candidates && status == CONVOY_OK; c++)
-        status = judge(&lineup.candidate[c], have_yardstick ? &beside.candidate[0] : NULL, &narrowed, &journal, &judged, &err);
+        status = judge(&lineup.candidate[c], have_yardstick ? &beside.candidate[0] : NULL, &narrowed, &journal, &broken, &err);
     int code = EXIT_USAGE;
     if (status != CONVOY_OK) {
         code = command_failed(&err);
     } else {
-        printf("%s: %zu finding%s\n", judged.broken ? "does not conform" : "conforms", judged.broken,
-               judged.broken == 1 ? "" : "s");
-        code = judged.broken ? EXIT_INCORRECT : EXIT_OK;
+        printf("%s: %zu finding%s\n", broken ? "does not conform" : "conforms", broken, broken == 1 ? "" : "s");
+        code = broken ? EXIT_INCORRECT : EXIT_OK;
     }
     struct convoy_error close_err = error_none();
     if (journal_close(&journal, &close_err) != CONVOY_OK)

@@ -18,8 +18,7 @@ static void set_verdict(struct record *record, enum verdict verdict, const char 
     snprintf(record->reason, sizeof record->reason, "%s", reason);
 }
 
-/* The columns that verify_run fills, out of the worker's record into ours. */
-static void take_answer(struct record *record, const struct record *answer)
+void verify_take(struct record *record, const struct record *answer)
 {
     memcpy(record->verdict, answer->verdict, sizeof record->verdict);
     memcpy(record->reason, answer->reason, sizeof record->reason);
@@ -51,7 +50,7 @@ void verify_case(const struct candidate *candidate, const struct options *option
     }
     struct record answer;
     if (!strncmp(session->line, "record\t", 7) && record_decode(session->line + 7, &answer)) {
-        take_answer(record, &answer);
+        verify_take(record, &answer);
         return;
     }
     char *field[3];
@@ -102,7 +101,7 @@ static convoy_status verify_row(struct journal *journal, const struct options *o
     }
     const struct record *twin = journal_find_problem(journal, &record);
     if (twin)
-        take_answer(&record, twin);
+        verify_take(&record, twin);
     else
         verify_case(candidate, options, &record);
     count(tally, &record, options->strict);

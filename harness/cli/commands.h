@@ -20,6 +20,9 @@ int command_failed(const struct convoy_error *err);
 /* True once SIGINT or SIGTERM came: finish the case in hand, keep what is there, stop. */
 bool command_interrupted(void);
 
+/* Copies the columns that verifying fills: verdict, reason, algorithm, numerics, class, errors, bytes. */
+void verify_take(struct record *record, const struct record *answer);
+
 /* Verifies one case in the candidate's worker and fills the verdict columns of the record, whatever the worker does. A worker
  * that somebody else killed is given the case once more. */
 void verify_case(const struct candidate *candidate, const struct options *options, struct record *record);

@@ -101,7 +101,7 @@ run_one()
     [ $word = ok ] || sed 's/^/      /' "$logs/out"
 }
 
-# Every backend that was built, one test each.
+# Every backend that was built: the contract of the ABI, and its results.
 verify_backends()
 {
     local tables=(--table smoke --table edge) plugin name
@@ -109,6 +109,7 @@ verify_backends()
     for plugin in "$build"/plugins/convoy_*.so; do
         name=${plugin##*/convoy_}
         name=${name%.so}
+        [ -n "$unit" ] || run_one "$verify_timeout_s" "conform $name" "$build/bin/convoy" conform -b "$name"
         run_one "$verify_timeout_s" "verify $name" "$build/bin/convoy" verify -b "$name" "${tables[@]}" -o "$logs/verify-$name.csv"
     done
 }
