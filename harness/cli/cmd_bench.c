@@ -28,7 +28,7 @@ struct course {
 };
 
 /* Whether the interval of the two fastest tells them apart or calls them a tie; one alone must know its own median as well. */
-static bool lead_is_clear(const struct entrant *entrant, size_t entrants)
+static bool lead_is_clear(const struct race_rules *rules, const struct entrant *entrant, size_t entrants)
 {
     const struct entrant *fastest = NULL, *second = NULL;
     double best_ns = INFINITY, next_ns = INFINITY, ratio[RACE_DISCARDED + RACE_MOST_ROUNDS];
@@ -63,7 +63,7 @@ static bool lead_is_clear(const struct entrant *entrant, size_t entrants)
     if (!count)
         return true; /* the runner-up is so slow that its budget ended before a common round */
     const struct signtest_interval interval = signtest_interval(ratio, count, 0.95);
-    return interval.low > 0 || interval.high < 0 || (interval.low > -TIE && interval.high < TIE);
+    return interval.low > 0 || interval.high < 0 || (interval.low > -rules->margin && interval.high < rules->margin);
 }
 
 /* Correctness of exactly this build on this shape comes first; only a pass is timed. */
@@ -215,6 +215,7 @@ static convoy_status bench_all(struct journal *journal, const struct options *op
     const int64_t *threads = options->threads_count ? options->threads : usual;
     const size_t threads_count = options->threads_count ? options->threads_count : journal->machine.cores > 1 ? 2 : 1;
     struct course course = {.rules = race_rules_of(options, journal->machine.l3_bytes)};
+    course.rules.margin = TIE;
     course.rules.decided = options->rounds ? NULL : lead_is_clear;
     convoy_status status = open_course(&course, options, lineup, cases->count * threads_count, err);
     if (status != CONVOY_OK)

@@ -9,6 +9,7 @@ int cmd_list(const struct options *options);
 int cmd_table(const struct options *options);
 int cmd_verify(const struct options *options);
 int cmd_bench(const struct options *options);
+int cmd_compare(const struct options *options);
 int cmd_conform(const struct options *options);
 int cmd_run(const struct options *options);
 int cmd_regress(const struct options *options);

@@ -155,7 +155,7 @@ void race_run(struct entrant *entrant, size_t entrants, const struct options *op
             *sample = (struct sample){.round = round, .place = (int64_t)place};
             run_batch(next, options, sample);
         }
-        if (round + 1 >= rules->least && (!any || (rules->decided && rules->decided(entrant, entrants))))
+        if (round + 1 >= rules->least && (!any || (rules->decided && rules->decided(rules, entrant, entrants))))
             break;
     }
     for (size_t e = 0; e < entrants; e++) {

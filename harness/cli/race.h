@@ -26,8 +26,9 @@ struct race_rules {
     int64_t discarded, least, most; /* rounds */
     bool equal_batches;             /* the same iteration count for all */
     uint64_t cold_bytes;            /* 0: hot; see bench.h */
+    double margin;                  /* for decided: as a logarithm, what a difference must reach */
     /* Asked after each round from `least` on: true ends the race. NULL: `most` rounds. */
-    bool (*decided)(const struct entrant *entrant, size_t entrants);
+    bool (*decided)(const struct race_rules *rules, const struct entrant *entrant, size_t entrants);
 };
 
 /* What --rounds and --cache ask for; threads are not part of it. cold_bytes is three times the last cache level. */

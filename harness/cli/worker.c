@@ -356,10 +356,9 @@ static const struct request {
     size_t fields; /* at least, the name included */
     convoy_status (*serve)(struct worker *worker, char **field, size_t fields, struct convoy_error *err);
 } requests[] = {
-    {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify},
-    {"open", 8, serve_open},   {"batch", 2, serve_batch},       {"close", 2, serve_close},
-    {"probe", 2, serve_probe}, {"run", 5, serve_run},           {"conform", 4, serve_conform},
-    {"check", 2, serve_check}, {"iterations", 3, serve_iterations},
+    {"hello", 1, serve_hello},     {"supports", 3, serve_supports}, {"verify", 8, serve_verify},         {"open", 8, serve_open},
+    {"batch", 2, serve_batch},     {"close", 2, serve_close},       {"probe", 2, serve_probe},           {"run", 5, serve_run},
+    {"conform", 4, serve_conform}, {"check", 2, serve_check},       {"iterations", 3, serve_iterations},
 };
 
 static void serve_line(struct worker *worker, char *line)
