@@ -76,6 +76,12 @@ static const struct command commands[] = {
      "`convoy compare`.\n\nexample:\n"
      "  convoy regress 'conv_fwd:c3h9k4kh3s2p1' --name odd-stride-2 --why \"The last row was dropped where h is odd.\"\n",
      CMD_REGRESS, cmd_regress},
+    {"history", "[options] [FILE-OR-FOLDER...]", "Shows how network totals went over time, per machine, from result files.",
+     "Reads the bench rows of all .csv files (default: below results) and prints trends. They gate nothing: between two days "
+     "the\n"
+     "machine changes too; `convoy compare` measures two builds in one run.\n\nexamples:\n"
+     "  convoy history\n  convoy history -b direct results/amd-epyc-2c-1a2b3c4d\n",
+     CMD_HISTORY, cmd_history},
     {"new-kernel", "NAME", "Makes a working kernel folder from the template.", "example:\n  convoy new-kernel direct7\n",
      CMD_NEW_KERNEL, cmd_new_kernel},
 };

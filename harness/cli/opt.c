@@ -40,7 +40,7 @@ enum {
 };
 static const struct spec specs[] = {
     {"backend", 'b', "NAME[:VARIANT]", "backend to use; repeatable (default: all, in all variants)", KIND_LIST, AT(backends),
-     CMD_LINEUP | CMD_LIST | CMD_RUN | CMD_CONFORM, 0},
+     CMD_LINEUP | CMD_LIST | CMD_RUN | CMD_CONFORM | CMD_HISTORY, 0},
     {"first-variants", 0, NULL, "without -b: only the first variant of each backend, its default", KIND_FLAG, AT(first_variants),
      CMD_LINEUP, 0},
     {"table", 't', "NAME-OR-FILE", "layer table; repeatable (`convoy table` lists them)", KIND_LIST, AT(tables),

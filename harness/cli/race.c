@@ -164,6 +164,8 @@ void race_run(struct entrant *entrant, size_t entrants, const struct options *op
         if (!entrant[e].racing || command_interrupted())
             continue;
         const bool right = ask(&entrant[e], options, request, field, 1);
+        if (!right && verdict_by_name(entrant[e].record.verdict) == VERDICT_CONTRACT) /* a time, but not of this work */
+            snprintf(entrant[e].record.verdict, sizeof entrant[e].record.verdict, "%s", verdict_name(VERDICT_INVALID_PERF));
         snprintf(request, sizeof request, "close\t%s", entrant[e].id);
         if (right)
             ask(&entrant[e], options, request, field, 1);
@@ -188,6 +190,22 @@ static size_t kept_means(const struct entrant *entrant, int64_t *ns, int64_t *le
     return count;
 }
 
+/* The processor time that the batches took over their wall time, the median; above the threads that the plugin was given it runs more. */
+static void note_extra_threads(struct entrant *entrant)
+{
+    double busy[MAX_ROUNDS + RACE_DISCARDED];
+    size_t count = 0;
+    for (size_t s = entrant->discarded; s < entrant->samples; s++) {
+        if (entrant->sample[s].measured && entrant->sample[s].wall_ns > 0)
+            busy[count++] = (double)entrant->sample[s].cpu_ns / (double)entrant->sample[s].wall_ns;
+    }
+    const double lanes = count ? signtest_interval(busy, count, 0.95).median : 0;
+    struct record *record = &entrant->record;
+    if (lanes > 1.2 * (double)record->threads && strcmp(entrant->candidate->backend->threading, "device") && !*record->reason)
+        snprintf(record->reason, sizeof record->reason, "kept %.1f processors busy with %" PRId64 " thread%s given", lanes,
+                 record->threads, record->threads == 1 ? "" : "s");
+}
+
 bool race_summarise(struct entrant *entrant)
 {
     struct record *record = &entrant->record;
@@ -210,6 +228,7 @@ bool race_summarise(struct entrant *entrant)
         record->low_ns = (int64_t)interval.low;
         record->high_ns = (int64_t)interval.high;
     }
+    note_extra_threads(entrant);
     record->p5_ns = (int64_t)mean[(size_t)(0.05 * (double)(count - 1) + 0.5)];
     record->p95_ns = (int64_t)mean[(size_t)(0.95 * (double)(count - 1) + 0.5)];
     return true;
