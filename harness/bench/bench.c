@@ -30,7 +30,8 @@ struct bench_case {
     size_t used_count;
     struct convoy_args execute_args;
     int64_t set, step; /* of the last execute, and to the next one                      */
-    bool synchronous, one_busy_thread;
+    bool synchronous;
+    uint32_t busy_threads; /* 0: a device works                                              */
     uint64_t batches;
     double mean_ns;
     int64_t iterations;
@@ -226,7 +227,7 @@ convoy_status bench_open(struct convoy_instance *instance, const struct convoy_h
     if (status != CONVOY_OK)
         goto out;
     bench->synchronous = !instance->ops->sync && instance->memory == host->memory;
-    bench->one_busy_thread = bench->synchronous && host->threads == 1;
+    bench->busy_threads = bench->synchronous ? host->threads : 0;
     status = calibrate(bench, min_batch_ns, err);
     if (status != CONVOY_OK)
         goto out;
@@ -267,7 +268,7 @@ convoy_status bench_batch(struct bench_case *bench, struct bench_sample *sample,
     if (status != CONVOY_OK)
         return status;
     interference_stop(&mark, &sample->interference);
-    sample->disturbed = interference_disturbs(&sample->interference, bench->one_busy_thread);
+    sample->disturbed = interference_disturbs(&sample->interference, bench->busy_threads);
     sample->mean_ns = bench->mean_ns = (double)total_ns / (double)bench->iterations;
     sample->min_ns = (double)least_ns / (double)(bench->stride ? bench->stride : bench->iterations);
     return CONVOY_OK;

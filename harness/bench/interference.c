@@ -1,6 +1,7 @@
 #include "bench/interference.h"
 
 #include "bench/clock.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,28 @@ static int64_t stolen_ns(void)
     return ticks > 0 ? steal * (1000000000 / ticks) : 0;
 }
 
+/* Second number of each thread's schedstat: ns on a run queue (Documentation/scheduler/sched-stats.rst). */
+static int64_t waited_ns(void)
+{
+    int64_t sum = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks)
+        return 0;
+    const struct dirent *task;
+    while ((task = readdir(tasks))) {
+        char path[64], text[96];
+        long long waited = 0;
+        if (task->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%.20s/schedstat", task->d_name);
+        read_text(path, text, sizeof text);
+        if (sscanf(text, "%*d %lld", &waited) == 1)
+            sum += waited;
+    }
+    closedir(tasks);
+    return sum;
+}
+
 static int64_t cpu_mhz(void)
 {
     char text[32];
@@ -44,6 +67,7 @@ void interference_start(struct interference_mark *mark)
     struct timespec cpu = {0};
     struct rusage usage = {0};
     mark->stolen_ns = stolen_ns();
+    mark->waited_ns = waited_ns();
     getrusage(RUSAGE_SELF, &usage);
     mark->voluntary = usage.ru_nvcsw;
     mark->involuntary = usage.ru_nivcsw;
@@ -65,6 +89,7 @@ void interference_stop(const struct interference_mark *mark, struct interference
         load = 0;
     *found = (struct interference){.wall_ns = now.wall_ns - mark->wall_ns,
                                    .cpu_ns = now.cpu_ns - mark->cpu_ns,
+                                   .waited_ns = waited_ns() - mark->waited_ns,
                                    .voluntary = usage.ru_nvcsw - mark->voluntary,
                                    .involuntary = usage.ru_nivcsw - mark->involuntary,
                                    .stolen_ns = stolen_ns() - mark->stolen_ns,
@@ -72,8 +97,9 @@ void interference_stop(const struct interference_mark *mark, struct interference
                                    .mhz = cpu_mhz()};
 }
 
-bool interference_disturbs(const struct interference *found, bool one_busy_thread)
+bool interference_disturbs(const struct interference *found, uint32_t busy_threads)
 {
     const double wall_ns = (double)found->wall_ns;
-    return (double)found->stolen_ns > 0.01 * wall_ns || (one_busy_thread && (double)found->cpu_ns < 0.95 * wall_ns);
+    return (double)found->stolen_ns > 0.01 * wall_ns || (busy_threads > 0 && (double)found->waited_ns > 0.05 * wall_ns) ||
+           (busy_threads == 1 && (double)found->cpu_ns < 0.95 * wall_ns);
 }

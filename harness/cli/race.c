@@ -95,21 +95,22 @@ void race_enter(struct entrant *entrant, const struct options *options, const st
 
 static void run_batch(struct entrant *entrant, const struct options *options, struct sample *sample)
 {
-    char request[64], *field[11];
+    char request[64], *field[12];
     snprintf(request, sizeof request, "batch\t%s", entrant->id);
-    if (!ask(entrant, options, request, field, 11))
+    if (!ask(entrant, options, request, field, 12))
         return;
     sample->measured = true;
     sample->mean_ns = strtod(field[1], NULL);
     sample->min_ns = strtod(field[2], NULL);
     sample->wall_ns = strtoll(field[3], NULL, 10);
     sample->cpu_ns = strtoll(field[4], NULL, 10);
-    sample->voluntary = strtoll(field[5], NULL, 10);
-    sample->involuntary = strtoll(field[6], NULL, 10);
-    sample->stolen_ns = strtoll(field[7], NULL, 10);
-    sample->load = strtod(field[8], NULL);
-    sample->mhz = strtoll(field[9], NULL, 10);
-    sample->disturbed = !strcmp(field[10], "1");
+    sample->waited_ns = strtoll(field[5], NULL, 10);
+    sample->voluntary = strtoll(field[6], NULL, 10);
+    sample->involuntary = strtoll(field[7], NULL, 10);
+    sample->stolen_ns = strtoll(field[8], NULL, 10);
+    sample->load = strtod(field[9], NULL);
+    sample->mhz = strtoll(field[10], NULL, 10);
+    sample->disturbed = !strcmp(field[11], "1");
     entrant->spent_ns += (int64_t)(sample->mean_ns * (double)entrant->record.iterations);
 }
 

@@ -255,9 +255,9 @@ static convoy_status serve_batch(struct worker *worker, char **field, size_t fie
     const convoy_status status = bench_batch(*bench, &sample, err);
     const struct interference *seen = &sample.interference;
     if (status == CONVOY_OK)
-        reply(worker, "ok\t%.17g\t%.17g\t%lld\t%lld\t%lld\t%lld\t%lld\t%.3g\t%lld\t%d", sample.mean_ns, sample.min_ns,
-              (long long)seen->wall_ns, (long long)seen->cpu_ns, (long long)seen->voluntary, (long long)seen->involuntary,
-              (long long)seen->stolen_ns, seen->load, (long long)seen->mhz, sample.disturbed);
+        reply(worker, "ok\t%.17g\t%.17g\t%lld\t%lld\t%lld\t%lld\t%lld\t%lld\t%.3g\t%lld\t%d", sample.mean_ns, sample.min_ns,
+              (long long)seen->wall_ns, (long long)seen->cpu_ns, (long long)seen->waited_ns, (long long)seen->voluntary,
+              (long long)seen->involuntary, (long long)seen->stolen_ns, seen->load, (long long)seen->mhz, sample.disturbed);
     return status;
 }
 

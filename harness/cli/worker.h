@@ -5,7 +5,7 @@
  *     open     VARIANT THREADS SEED MIN_BATCH_NS COLD_BYTES MEM_LIMIT PROBLEM
  *                                -> ok ID PLAN_NS PREPARE_NS ITERATIONS WORKSPACE PREPARED ALGORITHM
  *     iterations ID N            -> ok                                       equal batches for all: a power of two
- *     batch    ID                -> ok MEAN_NS MIN_NS WALL_NS CPU_NS VOLUNTARY INVOLUNTARY STOLEN_NS LOAD MHZ DISTURBED
+ *     batch    ID                -> ok MEAN_NS MIN_NS WALL_NS CPU_NS WAITED_NS VOLUNTARY INVOLUNTARY STOLEN_NS LOAD MHZ DISTURBED
  *     check    ID                -> ok                                       the timed outputs are those of the inputs
  *     close    ID                -> ok
  *     probe    THREADS           -> ok GFLOPS

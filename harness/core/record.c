@@ -52,9 +52,9 @@ const struct record_column record_columns[] = {
     COLUMN(RECORD_INT, high_ns, "ns, upper end of that interval"),
     COLUMN(RECORD_INT, p5_ns, "ns, 5th percentile of the rounds"),
     COLUMN(RECORD_INT, p95_ns, "ns, 95th percentile of the rounds"),
-    COLUMN(
-        RECORD_INT, disturbed,
-        "rounds whose batch shared its processor: over 1 % stolen, or one thread that computed less than 95 % of the wall time"),
+    COLUMN(RECORD_INT, disturbed,
+           "rounds whose batch shared its processors: over 1 % stolen, over 5 % waited for, or one thread that computed less "
+           "than 95 %"),
     COLUMN(
         RECORD_REAL, noise_pct,
         "noise floor in percent: how far two workers with the same plugin file were apart on this case; empty: no control ran"),

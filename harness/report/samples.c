@@ -19,10 +19,11 @@ struct samples_file {
 };
 
 static const char *const columns[] = {
-    "network", "layer",  "problem", "backend", "variant",   "plugin_hash", "threads",   "cache", "role", "round",     "place",
-    "mean_ns", "min_ns", "wall_ns", "cpu_ns",  "voluntary", "involuntary", "stolen_ns", "load",  "mhz",  "disturbed",
+    "network",   "layer",       "problem",   "backend", "variant", "plugin_hash", "threads", "cache",
+    "role",      "round",       "place",     "mean_ns", "min_ns",  "wall_ns",     "cpu_ns",  "waited_ns",
+    "voluntary", "involuntary", "stolen_ns", "load",    "mhz",     "disturbed",
 };
-enum { COLUMNS = sizeof columns / sizeof columns[0], NUMBERS = 12 };
+enum { COLUMNS = sizeof columns / sizeof columns[0], NUMBERS = 13 };
 
 static convoy_status name_file(const char *results_path, char *path, size_t size, struct convoy_error *err)
 {
@@ -79,7 +80,8 @@ convoy_status samples_append(struct samples_file *file, const struct record *rec
         const struct sample *from = &sample[s];
         if (!from->measured)
             continue;
-        const int64_t whole[] = {from->wall_ns, from->cpu_ns, from->voluntary, from->involuntary, from->stolen_ns};
+        const int64_t whole[] = {from->wall_ns,   from->cpu_ns,      from->waited_ns,
+                                 from->voluntary, from->involuntary, from->stolen_ns};
         size_t n = 0;
         snprintf(number[n++], sizeof number[0], "%" PRId64, from->round);
         snprintf(number[n++], sizeof number[0], "%" PRId64, from->place);

@@ -10,7 +10,7 @@ struct sample {
     bool measured, disturbed;
     int64_t round, place; /* round below 0: discarded; place: the position within the round */
     double mean_ns, min_ns;
-    int64_t wall_ns, cpu_ns, voluntary, involuntary, stolen_ns, mhz;
+    int64_t wall_ns, cpu_ns, waited_ns, voluntary, involuntary, stolen_ns, mhz;
     double load;
 };
 

@@ -12,19 +12,23 @@ static void limits_are_those_of_the_rule(void **state)
     (void)state;
     static const struct {
         struct interference found;
-        bool one_busy_thread, disturbed;
+        uint32_t busy_threads;
+        bool disturbed;
     } cases[] = {
-        {{.wall_ns = 1000, .cpu_ns = 1000}, true, false},
-        {{.wall_ns = 1000, .cpu_ns = 950}, true, false},
-        {{.wall_ns = 1000, .cpu_ns = 949}, true, true},
-        {{.wall_ns = 1000, .cpu_ns = 10}, false, false}, /* waits for a device or for other threads */
-        {{.wall_ns = 1000, .cpu_ns = 1000, .stolen_ns = 10}, true, false},
-        {{.wall_ns = 1000, .cpu_ns = 1000, .stolen_ns = 11}, true, true},
-        {{.wall_ns = 1000, .cpu_ns = 10, .stolen_ns = 11}, false, true},
-        {{.wall_ns = 1000, .cpu_ns = 2000, .involuntary = 9}, false, false},
+        {{.wall_ns = 1000, .cpu_ns = 1000}, 1, false},
+        {{.wall_ns = 1000, .cpu_ns = 950}, 1, false},
+        {{.wall_ns = 1000, .cpu_ns = 949}, 1, true},
+        {{.wall_ns = 1000, .cpu_ns = 10}, 0, false}, /* waits for a device or for other threads */
+        {{.wall_ns = 1000, .cpu_ns = 1000, .stolen_ns = 10}, 1, false},
+        {{.wall_ns = 1000, .cpu_ns = 1000, .stolen_ns = 11}, 1, true},
+        {{.wall_ns = 1000, .cpu_ns = 10, .stolen_ns = 11}, 0, true},
+        {{.wall_ns = 1000, .cpu_ns = 2000, .involuntary = 9}, 2, false},
+        {{.wall_ns = 1000, .cpu_ns = 1500, .waited_ns = 50}, 2, false},
+        {{.wall_ns = 1000, .cpu_ns = 1500, .waited_ns = 51}, 2, true},
+        {{.wall_ns = 1000, .cpu_ns = 10, .waited_ns = 51}, 0, false},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
-        assert_int_equal(interference_disturbs(&cases[c].found, cases[c].one_busy_thread), cases[c].disturbed);
+        assert_int_equal(interference_disturbs(&cases[c].found, cases[c].busy_threads), cases[c].disturbed);
 }
 
 /* A pause is wall time and a voluntary switch, and hardly any work. */
@@ -40,8 +44,8 @@ static void waiting_is_seen(void **state)
     assert_true(found.wall_ns >= 20000000);
     assert_true(found.cpu_ns >= 0 && found.cpu_ns < found.wall_ns);
     assert_true(found.voluntary >= 1);
-    assert_true(found.involuntary >= 0 && found.stolen_ns >= 0 && found.load >= 0 && found.mhz >= 0);
-    assert_true(interference_disturbs(&found, true));
+    assert_true(found.waited_ns >= 0 && found.involuntary >= 0 && found.stolen_ns >= 0 && found.load >= 0 && found.mhz >= 0);
+    assert_true(interference_disturbs(&found, 1));
 }
 
 int main(void)
