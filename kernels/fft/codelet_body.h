@@ -152,6 +152,7 @@ FFT_INLINE void forward(const int t, const struct fft_source *source, enum fft_f
             continue;
         }
         VEC px[32 > LANES ? 32 : LANES];
+#pragma GCC unroll 8
         for (int at = 0; at < t; at += LANES)
             load_pixels(t, source, row, at, px + at);
 #pragma GCC unroll 2
@@ -204,6 +205,9 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
     }
     for (int row = sink->row_first / rows * rows; row < sink->row_last; row += rows) {
         VEC px[32 > LANES ? 32 : LANES];
+#pragma GCC unroll 16
+        for (int q = t < LANES ? LANES : t; q < (t + LANES - 1) / LANES * LANES; q++)
+            px[q] = vec_zero();
 #pragma GCC unroll 2
         for (int r = 0; r < rows; r++) {
             VEC re[17], im[17];
@@ -217,8 +221,10 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
             }
             hermitian_n(t, re, im, px + r * t, 1);
         }
-        for (int at = 0; at < t && at < sink->col_last; at += LANES)
-            store_pixels(t, sink, row, at, px + at);
+#pragma GCC unroll 8
+        for (int at = 0; at < t; at += LANES)
+            if (at < sink->col_last)
+                store_pixels(t, sink, row, at, px + at);
     }
 }
 
@@ -237,6 +243,9 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
     }
 DEFINE_CODELET(8)
 DEFINE_CODELET(16)
+DEFINE_CODELET(18)
+DEFINE_CODELET(20)
+DEFINE_CODELET(24)
 DEFINE_CODELET(32)
 
 #define CODELET(t)                                                                                                               \
@@ -244,4 +253,5 @@ DEFINE_CODELET(32)
         .tile_h = t, .tile_w = t, .lanes = LANES, .complex_points = t * t / 2 - 2, .real_points = 4,                             \
         .scratch_bytes = (t * (t + 1) * sizeof(VEC) + 63) / 64 * 64, .forward = forward_##t, .inverse = inverse_##t              \
     }
-const struct fft_transform TABLE[CODELET_COUNT] = {CODELET(8), CODELET(16), CODELET(32)};
+const struct fft_transform TABLE[CODELET_COUNT] = {CODELET(8),  CODELET(16), CODELET(18),
+                                                   CODELET(20), CODELET(24), CODELET(32)};

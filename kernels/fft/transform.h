@@ -3,7 +3,7 @@
  * is done with the points is the caller's business.
  *
  * The spectrum of a real tile is Hermitian, so exactly tile_h * tile_w reals are kept: complex_points pairs, then real_points
- * that are their own conjugates. Two implementations: hand-written codelets for 8, 16 and 32, FFTW for every size. */
+ * that are their own conjugates. Two implementations: hand-written codelets for 8 to 32, FFTW for every size. */
 #ifndef CONVOY_KERNELS_FFT_TRANSFORM_H
 #define CONVOY_KERNELS_FFT_TRANSFORM_H
 
@@ -56,7 +56,7 @@ struct fft_transform {
                     const struct fft_sink *sink, float *scratch);
 };
 
-/* The codelets of an instruction set by its family name ("avx512", "avx2", "portable"); NULL for a tile other than 8, 16, 32.
+/* The codelets of an instruction set by its family name ("avx512", "avx2", "portable"); NULL for a tile other than 8, 16, 18, 20, 24, 32.
  * [any] */
 const struct fft_transform *fft_codelets(const char *family, int32_t tile);
 
