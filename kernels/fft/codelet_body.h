@@ -87,15 +87,7 @@ FFT_INLINE void store_points(const int count, enum fft_form form, const struct f
     const ptrdiff_t point = out->point, plane = out->plane;
     float *at = out->at + first * point;
     switch (form) {
-    case FFT_LEFT_FOUR:
-#pragma GCC unroll 32
-        for (int f = 0; f < count; f++) {
-            vec_store(at + f * point, re[f]);
-            vec_store(at + f * point + plane, im[f]);
-            vec_store(at + f * point + 2 * plane, -re[f]);
-        }
-        break;
-    case FFT_RIGHT_FOUR:
+    case FFT_FOUR:
 #pragma GCC unroll 32
         for (int f = 0; f < count; f++) {
             vec_store(at + f * point, re[f]);

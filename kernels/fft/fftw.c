@@ -123,12 +123,13 @@ static void store_point(float *to, ptrdiff_t plane, enum fft_form form, const fl
 {
     for (int32_t c = 0; c < lanes; c++) {
         const float a = re[c], b = im[c];
-        const bool gauss = form == FFT_LEFT_GAUSS || form == FFT_RIGHT_GAUSS,
-                   left = form == FFT_LEFT_FOUR || form == FFT_LEFT_GAUSS;
-        to[c] = form == FFT_LEFT_GAUSS ? a + b : a;
-        to[plane + c] = !gauss ? b : left ? a : -(b + a);
-        if (form != FFT_RIGHT_FOUR)
-            to[2 * plane + c] = gauss ? (left ? b : a - b) : -a;
+        const float planes[3] = {form == FFT_LEFT_GAUSS ? a + b : a,
+                                 form == FFT_FOUR         ? b
+                                 : form == FFT_LEFT_GAUSS ? a
+                                                          : -(b + a),
+                                 form == FFT_LEFT_GAUSS ? b : a - b};
+        for (int32_t p = 0; p < (form == FFT_FOUR ? 2 : 3); p++)
+            to[p * plane + c] = planes[p];
     }
 }
 

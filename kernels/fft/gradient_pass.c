@@ -28,12 +28,12 @@ static void transform_task(void *context, size_t i, size_t worker)
     if (y_group < 0) {
         geometry_read_x(geometry, pass->x, pass->g, group, pass->first + row, &source);
         const struct fft_spectrum spectrum = left_stack_at(&pass->stack, pass->left, row, group);
-        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_LEFT_GAUSS : FFT_LEFT_FOUR, &spectrum,
+        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_LEFT_GAUSS : FFT_FOUR, &spectrum,
                                  scratch);
     } else {
         geometry_read_y(geometry, pass->dy, pass->g, y_group, pass->first + row, &source);
         const struct fft_spectrum spectrum = right_at(&plan->right, pass->right, 0, pass->tiles, row, y_group);
-        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_RIGHT_GAUSS : FFT_RIGHT_FOUR, &spectrum,
+        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_RIGHT_GAUSS : FFT_FOUR, &spectrum,
                                  scratch);
     }
 }
@@ -45,30 +45,26 @@ static void multiply_task(void *context, size_t i, size_t worker)
     const struct plan *plan = pass->plan;
     const struct left_stack *left = &pass->stack;
     const struct right *right = &plan->right;
-    const struct product *product = &plan->product;
     const struct side *x = &plan->geometry.x;
     const bool real = i >= (size_t)plan->points.complex_points;
     const ptrdiff_t at = (ptrdiff_t)i - (real ? plan->points.complex_points : 0);
     struct product_call call = {
+        .point = (int32_t)i,
         .a_row = 1,
         .a_col = left->pitch,
         .a_plane = left->rows * left->pitch,
         .b = pass->right + (real ? right->real_first + at * right->real_point : at * right->point),
-        .c_row = product->row,
-        .c_plane = product->real_point,
+        .product = &plan->product,
         .depth = pass->tiles,
-        .groups = right->groups,
-        .real = real,
         .accumulate = pass->first > 0,
     };
     const float *a = pass->left + (real ? left->real_first + at * left->real_point : at * left->point);
-    float *c = pass->product + (real ? product->real_first + at * product->real_point : at * product->point);
     /* Without unused lanes all channels follow each other. */
     const bool dense = x->channels % x->lanes == 0;
     for (int32_t group = 0; group < (dense ? 1 : x->groups); group++) {
         const struct side_group of = geometry_group(x, group);
         call.a = a + (ptrdiff_t)group * x->lanes;
-        call.c = c + of.depth * call.c_row;
+        call.c = pass->product + of.depth * plan->product.row;
         call.rows = dense ? x->depth : of.lanes;
         product_run(&plan->points, &call);
     }
@@ -141,7 +137,7 @@ void gradient_pass_plan(struct plan *plan)
 {
     const struct geometry *geometry = &plan->geometry;
     plan->block = convoy_min(SPLIT_TILES, geometry->tiles);
-    plan->points.panel_vectors = plan->points.mk->vectors;
+    plan->points.panel_vectors = points_panel_vectors(&plan->points, geometry->x.depth);
     left_stack_make(&plan->gradient.left, &plan->points, geometry->x.groups, plan->block);
     right_make(&plan->right, &plan->points, geometry->y.groups, plan->block);
     product_make(&plan->product, &plan->points, geometry->y.groups, geometry->x.depth);

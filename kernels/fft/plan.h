@@ -27,7 +27,7 @@ struct plan {
             const struct side *from, *to;
             struct left_rows left;
             int32_t chunk_groups;
-            ptrdiff_t *a_offset; /* 2 * depth, or NULL where no vector has unused lanes */
+            ptrdiff_t *a_offset; /* depth, or NULL where no vector has unused lanes */
             bool shared;         /* all workers share one block; else each has its own */
         } data;
         struct {

@@ -257,6 +257,7 @@ static convoy_status make_plan(struct convoy_instance *instance, const struct co
     geometry_make(&plan->geometry, conv, tile_h, tile_w, self->mk->lanes);
     plan->points = (struct points){
         .mk = self->mk,
+        .family = complex_family(self->mk->name),
         .gauss = variant->gauss,
         .complex_points = plan->transform->complex_points,
         .real_points = plan->transform->real_points,

@@ -40,9 +40,9 @@ struct fft_spectrum {
 };
 
 /* What is stored of a complex value a + bi. The product of a left X and a right W is X * conj(W), a correlation:
- * FOUR real products:  re = [a, b] . [a', b'],  im = [b, -a] . [a', b'], so the left keeps (a, b, -a), the right (a', b').
+ * FOUR real products:  re = a a' + b b',  im = b a' - a b'; both sides keep (a, b).
  * THREE (Gauss):  M1 = (a+b) a',  M2 = a (-b'-a'),  M3 = b (a'-b');  re = M1 - M3,  im = M1 + M2. */
-enum fft_form { FFT_LEFT_FOUR, FFT_RIGHT_FOUR, FFT_LEFT_GAUSS, FFT_RIGHT_GAUSS };
+enum fft_form { FFT_FOUR, FFT_LEFT_GAUSS, FFT_RIGHT_GAUSS };
 
 struct fft_transform {
     int32_t tile_h, tile_w;
