@@ -133,6 +133,15 @@ FFT_INLINE void load_points(const int count, bool gauss, const struct fft_spectr
     }
 }
 
+/* A row of the tile in every channel, both ends; beyond the tensor nothing is fetched. */
+FFT_INLINE void fetch_row(const float *from, ptrdiff_t lane, ptrdiff_t last, int lanes)
+{
+    for (int c = 0; c < lanes; c++) {
+        __builtin_prefetch(from + c * lane, 0, 3);
+        __builtin_prefetch(from + c * lane + last, 0, 3);
+    }
+}
+
 FFT_INLINE void forward(const int t, const struct fft_source *source, enum fft_form form, const struct fft_spectrum *out,
                         VEC *scratch)
 {
@@ -144,6 +153,8 @@ FFT_INLINE void forward(const int t, const struct fft_source *source, enum fft_f
             continue;
         }
         VEC px[32 > LANES ? 32 : LANES];
+        for (int r = 4; r < 4 + rows && row + r < source->row_last; r++)
+            fetch_row(source->origin + (row + r) * source->row, source->lane, (t - 1) * source->col, source->lanes);
 #pragma GCC unroll 8
         for (int at = 0; at < t; at += LANES)
             load_pixels(t, source, row, at, px + at);
@@ -180,6 +191,8 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
     const int pitch = t + 1, rows = t < LANES ? LANES / t : 1;
     for (int f = 1; f < t / 2; f++) {
         VEC re[32], im[32], to_re[32], to_im[32];
+        for (int row = sink->row_first + 2 * f - 2; row < sink->row_first + 2 * f && row < sink->row_last; row++)
+            fetch_row(sink->origin + row * sink->row, sink->lane, (sink->col_last - 1) * sink->col, sink->lanes);
         load_points(t, gauss, in, (f - 1) * t, re, im);
         complex_n(t, im, re, 1, to_im, to_re); /* exchanging re and im before and after conjugates the transform */
 #pragma GCC unroll 32

@@ -5,7 +5,7 @@
 
 /* B is one stream from panel to panel and point to point. So far ahead of its use it is fetched to the first-level cache, which
  * holds a chunk beside it; a line of the third level arrives in that time. */
-enum { FETCH_DISTANCE = 2048 }; /* floats */
+enum { FETCH_DISTANCE = 4096 }; /* floats */
 
 static inline __attribute__((always_inline)) void complex_loop(const struct complex_tile *t, const int rows, const int vectors,
                                                                const int gather, const int fetch)

@@ -36,7 +36,7 @@ struct plan {
     };
 };
 
-enum { SPLIT_CHANNELS = 32, SPLIT_TILES = 64 }; /* terms per partial sum; the operands of one sum stay in the first-level cache */
+enum { SPLIT_CHANNELS = 64, SPLIT_TILES = 64 }; /* terms per partial sum; the operands of one sum stay in the first-level cache */
 
 /* Layouts, blocks and sizes of a plan whose geometry, transform and points stand. */
 convoy_status data_pass_plan(struct plan *plan, struct convoy_error *err);
