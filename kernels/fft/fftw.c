@@ -50,22 +50,23 @@ static bool wisdom_path(char *path, size_t bytes, bool make_folders)
     return length > 0 && (size_t)length < bytes;
 }
 
-/* Through a file of its own name, so that no reader sees half of it. */
-static void save_wisdom(void)
-{
-    char path[PATH_BYTES], fresh[PATH_BYTES + 32];
-    if (!wisdom_path(path, sizeof path, true))
-        return;
-    snprintf(fresh, sizeof fresh, "%s.%ld", path, (long)getpid());
-    if (!fftwf_export_wisdom_to_filename(fresh) || rename(fresh, path) != 0)
-        remove(fresh);
-}
-
 static void load_wisdom(void)
 {
     char path[PATH_BYTES];
     if (wisdom_path(path, sizeof path, false))
         fftwf_import_wisdom_from_filename(path);
+}
+
+/* Together with what other processes have learned since; through a file of its own name, so that no reader sees half of it. */
+static void save_wisdom(void)
+{
+    char path[PATH_BYTES], fresh[PATH_BYTES + 32];
+    if (!wisdom_path(path, sizeof path, true))
+        return;
+    load_wisdom();
+    snprintf(fresh, sizeof fresh, "%s.%ld", path, (long)getpid());
+    if (!fftwf_export_wisdom_to_filename(fresh) || rename(fresh, path) != 0)
+        remove(fresh);
 }
 
 struct buffers { /* in a worker's scratch memory */
