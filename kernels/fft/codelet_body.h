@@ -258,5 +258,4 @@ DEFINE_CODELET(32)
         .tile_h = t, .tile_w = t, .lanes = LANES, .complex_points = t * t / 2 - 2, .real_points = 4,                             \
         .scratch_bytes = (t * (t + 1) * sizeof(VEC) + 63) / 64 * 64, .forward = forward_##t, .inverse = inverse_##t              \
     }
-const struct fft_transform TABLE[CODELET_COUNT] = {CODELET(8),  CODELET(16), CODELET(18),
-                                                   CODELET(20), CODELET(24), CODELET(32)};
+const struct fft_transform TABLE[CODELET_COUNT] = {CODELET(8), CODELET(16), CODELET(18), CODELET(20), CODELET(24), CODELET(32)};

@@ -3,8 +3,8 @@
  *     vec_fnma(a, b, c) = c - a*b
  * and NAME(rows, vectors). Rows and vectors are constants after inlining; the sums live in registers. */
 
-/* B is one stream from panel to panel and point to point. So far ahead of its use it is fetched to the first-level cache, which
- * holds a chunk beside it; a line of the third level arrives in that time. */
+/* B may be one stream from panel to panel and point to point. So far ahead of its use it is fetched to the first-level cache,
+ * which holds a chunk beside it; a line of the third level arrives in that time. */
 enum { FETCH_DISTANCE = 4096 }; /* floats */
 
 static inline __attribute__((always_inline)) void complex_loop(const struct complex_tile *t, const int rows, const int vectors,
@@ -18,7 +18,7 @@ static inline __attribute__((always_inline)) void complex_loop(const struct comp
             re[i][v] = im[i][v] = vec_zero();
     }
     const float *a = t->a, *b = t->b;
-    const ptrdiff_t a_row = t->a_row, a_col = t->a_col, a_plane = t->a_plane;
+    const ptrdiff_t a_row = t->a_row, a_col = t->a_col, a_plane = t->a_plane, b_row = t->b_row, b_plane = t->b_plane;
     const int64_t depth = t->k;
     for (int64_t k = 0; k < depth; k++) {
         const float *const ak = gather ? a + t->a_offset[k] : a;
@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) void complex_loop(const struct comp
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
             br[v] = vec_load(b + v * LANES);
-            bi[v] = vec_load(b + (vectors + v) * LANES);
+            bi[v] = vec_load(b + b_plane + v * LANES);
         }
         if (fetch) {
             for (int at = 0; at < 2 * vectors * LANES; at += 16)
@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) void complex_loop(const struct comp
                 im[i][v] = vec_fma(ai, br[v], im[i][v]);
             }
         }
-        b += 2 * vectors * LANES;
+        b += b_row;
         if (!gather)
             a += a_col;
     }

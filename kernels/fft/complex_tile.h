@@ -13,12 +13,13 @@ struct complex_tile {
     const float *a; /* re A[i][k] = a[i*a_row + k*a_col], or a[i*a_row + a_offset[k]]; im a_plane behind */
     ptrdiff_t a_row, a_col, a_plane;
     const ptrdiff_t *a_offset; /* NULL: strides */
-    const float *b;            /* B[k]: the vectors of re, then those of im, one k after the other */
-    float *c;                  /* re C[i] = c[i*c_row ...], im c_plane behind */
+    const float *b;            /* re B[k] = b[k*b_row ...], im b_plane behind */
+    ptrdiff_t b_row, b_plane;
+    float *c; /* re C[i] = c[i*c_row ...], im c_plane behind */
     ptrdiff_t c_row, c_plane;
     int64_t k;
     int32_t accumulate; /* 0: C is overwritten, 1: C is added to (the sum over k is formed first) */
-    int32_t fetch;      /* 1: B is read for the first time; what follows it is fetched ahead */
+    int32_t fetch;      /* 1: B is one stream and read for the first time; what follows it is fetched ahead */
 };
 
 typedef void complex_tile_fn(const struct complex_tile *tile);
@@ -26,8 +27,8 @@ typedef void complex_tile_fn(const struct complex_tile *tile);
 enum { COMPLEX_MAX_ROWS = 13, COMPLEX_MAX_VECTORS = 4 };
 
 struct complex_family {
-    const char *name; /* as the micro-kernel's */
-    int32_t vectors;  /* of the tile for many rows */
+    const char *name;              /* as the micro-kernel's */
+    int32_t vectors;               /* of the tile for many rows */
     int32_t few_rows, few_vectors; /* up to so many rows, a tile of so many vectors keeps the multipliers busier */
     /* tile[rows-1][vectors-1], every row count from 1 to the largest of a vector count; vectors 1 and the two above */
     complex_tile_fn *tile[COMPLEX_MAX_ROWS][COMPLEX_MAX_VECTORS];

@@ -50,7 +50,7 @@ static void transform_tile(const struct pass *pass, int64_t row, int32_t group, 
     const struct plan *plan = pass->plan;
     struct fft_source source;
     (backward(plan) ? geometry_read_y : geometry_read_x)(&plan->geometry, pass->x, pass->g, group, pass->first + row, &source);
-    const struct fft_spectrum spectrum = left_rows_at(&plan->data.left, pass->left, row, group);
+    const struct fft_spectrum spectrum = tiles_at(&plan->data.left, pass->left, row, group);
     plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_LEFT_GAUSS : FFT_FOUR, &spectrum,
                              plan_scratch(plan, pass->workspace, worker));
 }
@@ -67,8 +67,8 @@ static ptrdiff_t point_offset(const struct plan *plan, int32_t point, ptrdiff_t 
 static struct product_ahead next_chunk(const struct pass *pass, int32_t point, int32_t chunk)
 {
     const struct plan *plan = pass->plan;
-    const struct left_rows *left = &plan->data.left;
-    const struct right *right = &plan->right;
+    const struct tiles *left = &plan->data.left;
+    const struct kernels *right = &plan->data.right;
     const int32_t next = point + 1, chunk_groups = plan->data.chunk_groups, before = chunk * chunk_groups;
     if (next == plan->points.complex_points + plan->points.real_points)
         return (struct product_ahead){0};
@@ -76,12 +76,14 @@ static struct product_ahead next_chunk(const struct pass *pass, int32_t point, i
     const int64_t first = chunk_first(plan, chunk), depth = chunk_first(plan, chunk + 1) - first;
     const int64_t planes = real ? 1 : left->planes, width = (int64_t)right->groups * left->lanes;
     return (struct product_ahead){
-        .a = pass->left + point_offset(plan, next, left->point, left->real_first, left->real_point) +
-             planes * before * left->lanes,
-        .b = pass->prepared + pass->g * right->floats +
-             point_offset(plan, next, right->point, right->real_first, right->real_point) + planes * first * width,
-        .a_floats = planes * convoy_min(chunk_groups, left->groups - before) * left->lanes,
-        .b_floats = planes * depth * width,
+        .piece = {pass->left + point_offset(plan, next, left->point, left->real_first, left->real_point) +
+                  planes * before * left->lanes},
+        .distance = {left->row},
+        .pieces = pass->tiles,
+        .piece_floats = {planes * convoy_min(chunk_groups, left->groups - before) * left->lanes},
+        .stretch = pass->prepared + pass->g * right->floats +
+                   point_offset(plan, next, right->point, right->real_first, right->real_point) + planes * first * width,
+        .stretch_floats = planes * depth * width,
         .product = chunk == 0,
     };
 }
@@ -89,8 +91,8 @@ static struct product_ahead next_chunk(const struct pass *pass, int32_t point, i
 static void multiply_point(const struct pass *pass, int32_t point)
 {
     const struct plan *plan = pass->plan;
-    const struct left_rows *left = &plan->data.left;
-    const struct right *right = &plan->right;
+    const struct tiles *left = &plan->data.left;
+    const struct kernels *right = &plan->data.right;
     const int32_t planes = point >= plan->points.complex_points ? 1 : left->planes;
     const float *a = pass->left + point_offset(plan, point, left->point, left->real_first, left->real_point);
     const float *b =
@@ -242,8 +244,8 @@ static void prepare_task(void *context, size_t i, size_t worker)
             geometry_read_reversed(&plan->geometry, to->w, g, from.channel + lane, to_group, &source);
         else
             geometry_read_kernels(&plan->geometry, to->w, g, from, lane, to_group, &source);
-        const struct fft_spectrum spectrum =
-            right_at(&plan->right, to->prepared + g * plan->right.floats, first, size, from.depth - first + lane, to_group);
+        const struct fft_spectrum spectrum = kernels_at(&plan->data.right, to->prepared + g * plan->data.right.floats, first,
+                                                        size, from.depth - first + lane, to_group);
         plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_RIGHT_GAUSS : FFT_FOUR, &spectrum,
                                  plan_scratch(plan, to->workspace, worker));
     }
@@ -288,8 +290,8 @@ static int64_t even_block(int64_t tiles, int64_t most)
 
 static int64_t shared_block(const struct plan *plan, int64_t tile_bytes)
 {
-    struct right right;
-    right_make(&right, &plan->points, plan->data.to->groups, plan->data.from->depth);
+    struct kernels right;
+    kernels_make(&right, &plan->points, plan->data.to->groups, plan->data.from->depth);
     const bool large = right.floats > LARGE_SPECTRA_BYTES / (int64_t)sizeof(float);
     return even_block(plan->geometry.tiles, (large ? LARGE_BLOCK_BYTES : SHARED_BLOCK_BYTES) / tile_bytes);
 }
@@ -299,9 +301,9 @@ static void plan_blocks(struct plan *plan)
     const struct geometry *geometry = &plan->geometry;
     const int64_t threads = plan->host->threads, tiles = geometry->tiles;
     struct product product;
-    struct left_rows left;
+    struct tiles left;
     plan->points.panel_vectors = points_panel_vectors(&plan->points, tiles); /* for the sizes alone */
-    left_rows_make(&left, &plan->points, plan->data.from->groups, plan->data.chunk_groups, 1);
+    tiles_make(&left, &plan->points, plan->data.from->groups, plan->data.chunk_groups, 1);
     product_make(&product, &plan->points, plan->data.to->groups, 1);
     const int64_t tile_bytes = (left.floats + product.floats) * (int64_t)sizeof(float);
     const int64_t own = OWN_BLOCK_BYTES / tile_bytes;
@@ -324,11 +326,11 @@ convoy_status data_pass_plan(struct plan *plan, struct convoy_error *err)
     plan->data.chunk_groups = (int32_t)convoy_max(1, SPLIT_CHANNELS / from->lanes);
     plan_blocks(plan);
     plan->points.panel_vectors = points_panel_vectors(&plan->points, plan->block);
-    left_rows_make(&plan->data.left, &plan->points, from->groups, plan->data.chunk_groups, plan->block);
-    right_make(&plan->right, &plan->points, to->groups, from->depth);
+    tiles_make(&plan->data.left, &plan->points, from->groups, plan->data.chunk_groups, plan->block);
+    kernels_make(&plan->data.right, &plan->points, to->groups, from->depth);
     product_make(&plan->product, &plan->points, to->groups, plan->block);
     plan->block_bytes = (uint64_t)(plan->data.left.floats + plan->product.floats) * sizeof(float);
-    plan->prepared_bytes = (uint64_t)plan->right.floats * sizeof(float) * (uint64_t)geometry->conv.groups;
+    plan->prepared_bytes = (uint64_t)plan->data.right.floats * sizeof(float) * (uint64_t)geometry->conv.groups;
     plan->workspace_bytes = plan->block_bytes * (plan->data.shared ? 1 : plan->host->threads);
     plan->numerics.split = from->depth > SPLIT_CHANNELS ? SPLIT_CHANNELS : 0;
     plan->run = data_pass_run;

@@ -20,18 +20,18 @@ struct plan {
 
     int64_t block;        /* tiles that are transformed, multiplied and transformed back together */
     uint64_t block_bytes; /* their left operand and product (gradients: both operands) */
-    struct right right;
     struct product product;
     union {
         struct {
             const struct side *from, *to;
-            struct left_rows left;
+            struct tiles left;
+            struct kernels right;
             int32_t chunk_groups;
             ptrdiff_t *a_offset; /* depth, or NULL where no vector has unused lanes */
             bool shared;         /* all workers share one block; else each has its own */
         } data;
         struct {
-            struct left_stack left;
+            struct tiles x, y;
         } gradient;
     };
 };

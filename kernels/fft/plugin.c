@@ -13,13 +13,13 @@ struct variant {
 };
 
 static const struct variant variants[] = {
-    {"fft16", 16, false},  {"fft32", 32, false},  {"fft8", 8, false},    {"fft18", 18, false},  {"fft20", 20, false},
-    {"fft24", 24, false},  {"gauss16", 16, true}, {"gauss18", 18, true}, {"gauss20", 20, true}, {"gauss24", 24, true},
-    {"gauss32", 32, true}, {"fftw", 0, false},
+    {"fft16", 16, false},  {"fft32", 32, false},  {"fft8", 8, false},    {"fft18", 18, false},
+    {"fft20", 20, false},  {"fft24", 24, false},  {"gauss16", 16, true}, {"gauss18", 18, true},
+    {"gauss20", 20, true}, {"gauss24", 24, true}, {"gauss32", 32, true}, {"fftw", 0, false},
 };
 enum { VARIANT_COUNT = sizeof variants / sizeof *variants };
 static const char *const variant_names[] = {"fft16",   "fft32",   "fft8",    "fft18",   "fft20", "fft24", "gauss16",
-                                             "gauss18", "gauss20", "gauss24", "gauss32", "fftw",  NULL};
+                                            "gauss18", "gauss20", "gauss24", "gauss32", "fftw",  NULL};
 _Static_assert(sizeof variant_names / sizeof *variant_names == VARIANT_COUNT + 1, "every variant has its name in both tables");
 
 struct self {

@@ -39,79 +39,59 @@ static ptrdiff_t spread_distance(int64_t floats)
     return (ptrdiff_t)((lines | 1) * LINE);
 }
 
-void left_rows_make(struct left_rows *left, const struct points *points, int32_t groups, int32_t chunk_groups, int64_t rows)
+void tiles_make(struct tiles *tiles, const struct points *points, int32_t groups, int32_t chunk_groups, int64_t rows)
 {
-    *left = (struct left_rows){.groups = groups, .chunk_groups = chunk_groups, .lanes = points->mk->lanes, .planes = points_planes(points)};
-    left->real_point = (ptrdiff_t)groups * left->lanes;
-    left->point = left->planes * left->real_point;
-    left->real_first = points->complex_points * left->point;
-    left->row = spread_distance(left->real_first + points->real_points * left->real_point);
-    left->floats = rows * left->row;
+    *tiles = (struct tiles){
+        .groups = groups, .chunk_groups = chunk_groups, .lanes = points->mk->lanes, .planes = points_planes(points)};
+    tiles->real_point = (ptrdiff_t)groups * tiles->lanes;
+    tiles->point = tiles->planes * tiles->real_point;
+    tiles->real_first = points->complex_points * tiles->point;
+    tiles->row = spread_distance(tiles->real_first + points->real_points * tiles->real_point);
+    tiles->floats = rows * tiles->row;
 }
 
-struct fft_spectrum left_rows_at(const struct left_rows *left, float *base, int64_t row, int32_t group)
+struct fft_spectrum tiles_at(const struct tiles *tiles, float *base, int64_t row, int32_t group)
 {
-    const int32_t lanes = left->lanes, chunk = group / left->chunk_groups, before = chunk * left->chunk_groups;
-    const int32_t inside = (int32_t)convoy_min(left->chunk_groups, left->groups - before);
+    const int32_t lanes = tiles->lanes, chunk = group / tiles->chunk_groups, before = chunk * tiles->chunk_groups;
+    const int32_t inside = (int32_t)convoy_min(tiles->chunk_groups, tiles->groups - before);
     return (struct fft_spectrum){
-        .at = base + row * left->row + (ptrdiff_t)left->planes * before * lanes + (ptrdiff_t)(group - before) * lanes,
-        .point = left->point,
+        .at = base + row * tiles->row + (ptrdiff_t)tiles->planes * before * lanes + (ptrdiff_t)(group - before) * lanes,
+        .point = tiles->point,
         .plane = (ptrdiff_t)inside * lanes,
-        .real_at = base + row * left->row + left->real_first + (ptrdiff_t)group * lanes,
-        .real_point = left->real_point,
+        .real_at = base + row * tiles->row + tiles->real_first + (ptrdiff_t)group * lanes,
+        .real_point = tiles->real_point,
     };
 }
 
-void left_stack_make(struct left_stack *left, const struct points *points, int32_t groups, int64_t rows)
+void kernels_make(struct kernels *kernels, const struct points *points, int32_t groups, int64_t depth)
 {
-    *left = (struct left_stack){.lanes = points->mk->lanes, .rows = rows};
-    left->pitch = (ptrdiff_t)groups * left->lanes;
-    left->point = spread_distance(points_planes(points) * rows * left->pitch);
-    left->real_point = spread_distance(rows * left->pitch);
-    left->real_first = points->complex_points * left->point;
-    left->floats = left->real_first + points->real_points * left->real_point;
-}
-
-struct fft_spectrum left_stack_at(const struct left_stack *left, float *base, int64_t row, int32_t group)
-{
-    const ptrdiff_t at = row * left->pitch + (ptrdiff_t)group * left->lanes;
-    return (struct fft_spectrum){
-        .at = base + at,
-        .point = left->point,
-        .plane = left->rows * left->pitch,
-        .real_at = base + left->real_first + at,
-        .real_point = left->real_point,
-    };
-}
-
-void right_make(struct right *right, const struct points *points, int32_t groups, int64_t depth)
-{
-    *right = (struct right){
+    *kernels = (struct kernels){
         .groups = groups,
         .lanes = points->mk->lanes,
         .panel_vectors = points->panel_vectors,
         .planes = points_planes(points),
     };
-    const int64_t plane = depth * groups * right->lanes;
-    right->point = spread_distance(right->planes * plane);
-    right->real_point = spread_distance(plane);
-    right->real_first = points->complex_points * right->point;
-    right->floats = right->real_first + points->real_points * right->real_point;
+    const int64_t plane = depth * groups * kernels->lanes;
+    kernels->point = spread_distance(kernels->planes * plane);
+    kernels->real_point = spread_distance(plane);
+    kernels->real_first = points->complex_points * kernels->point;
+    kernels->floats = kernels->real_first + points->real_points * kernels->real_point;
 }
 
-struct fft_spectrum right_at(const struct right *right, float *base, int64_t first, int64_t size, int64_t index, int32_t group)
+struct fft_spectrum kernels_at(const struct kernels *kernels, float *base, int64_t first, int64_t size, int64_t index,
+                               int32_t group)
 {
-    const int32_t lanes = right->lanes, before = group / right->panel_vectors * right->panel_vectors;
-    const ptrdiff_t width = convoy_min(right->panel_vectors, right->groups - before) * lanes;
+    const int32_t lanes = kernels->lanes, before = group / kernels->panel_vectors * kernels->panel_vectors;
+    const ptrdiff_t width = convoy_min(kernels->panel_vectors, kernels->groups - before) * lanes;
     const ptrdiff_t vector = (ptrdiff_t)(group - before) * lanes;
-    const ptrdiff_t chunk = first * right->groups * lanes, panel = size * before * lanes;
-    const bool gauss = right->planes == 3;
+    const ptrdiff_t chunk = first * kernels->groups * lanes, panel = size * before * lanes;
+    const bool gauss = kernels->planes == 3;
     return (struct fft_spectrum){
-        .at = base + right->planes * (chunk + panel) + index * (gauss ? width : right->planes * width) + vector,
-        .point = right->point,
+        .at = base + kernels->planes * (chunk + panel) + index * (gauss ? width : kernels->planes * width) + vector,
+        .point = kernels->point,
         .plane = gauss ? size * width : width,
-        .real_at = base + right->real_first + chunk + panel + index * width + vector,
-        .real_point = right->real_point,
+        .real_at = base + kernels->real_first + chunk + panel + index * width + vector,
+        .real_point = kernels->real_point,
     };
 }
 
@@ -157,11 +137,10 @@ struct fft_spectrum product_at(const struct product *product, float *base, int64
     };
 }
 
-/* Fetches what lies ahead in equal parts, one before each tile. */
+/* Fetches what lies ahead in equal parts, one before each register tile. */
 struct fetch {
     const struct product_call *call;
-    const float *a, *b;
-    int64_t b_floats, b_part, row, row_part;
+    int64_t stretch, stretch_part, piece, piece_part, row, row_part; /* what is done, and how much each time */
 };
 
 static void fetch_floats(const float *from, int64_t floats)
@@ -170,25 +149,27 @@ static void fetch_floats(const float *from, int64_t floats)
         __builtin_prefetch(from + at, 0, 2);
 }
 
-static void fetch_row(const struct product_call *call, int64_t row)
+static void fetch_product_row(const struct product_call *call, int64_t row)
 {
     const struct product *product = call->product;
     const int32_t point = call->point + 1, planes = point < product->complex_points ? product->planes : 1;
-    fetch_floats(call->ahead.a + row * call->a_row, call->ahead.a_floats);
-    if (call->ahead.product)
-        for (int32_t before = 0; before < product->groups; before += product->panel_vectors)
-            fetch_floats(call->c + row * product->row + product_offset(product, before, point),
-                         planes * panel_width(product, before));
+    for (int32_t before = 0; before < product->groups; before += product->panel_vectors)
+        fetch_floats(call->c + row * product->row + product_offset(product, before, point),
+                     planes * panel_width(product, before));
 }
 
 static void fetch_part(struct fetch *fetch)
 {
-    const int64_t floats = convoy_min(fetch->b_part, fetch->b_floats);
-    fetch_floats(fetch->b, floats);
-    fetch->b += floats;
-    fetch->b_floats -= floats;
+    const struct product_ahead *ahead = &fetch->call->ahead;
+    if (fetch->stretch < ahead->stretch_floats) {
+        fetch_floats(ahead->stretch + fetch->stretch, convoy_min(fetch->stretch_part, ahead->stretch_floats - fetch->stretch));
+        fetch->stretch += fetch->stretch_part;
+    }
+    for (int64_t part = 0; part < fetch->piece_part && fetch->piece < ahead->pieces; part++, fetch->piece++)
+        for (int side = 0; side < 2; side++)
+            fetch_floats(ahead->piece[side] + fetch->piece * ahead->distance[side], ahead->piece_floats[side]);
     for (int64_t part = 0; part < fetch->row_part && fetch->row < fetch->call->rows; part++)
-        fetch_row(fetch->call, fetch->row++);
+        fetch_product_row(fetch->call, fetch->row++);
 }
 
 /* Blocks of nearly equal height: 16 rows are 8 + 8, not 14 + 2. */
@@ -225,18 +206,19 @@ void product_run(const struct points *points, const struct product_call *call)
     const int32_t planes = real ? 1 : product->planes;
     const int32_t most_rows =
         four ? complex_rows(points->family, points->panel_vectors) : real_rows(points->mk, points->panel_vectors);
-    const int64_t tiles = convoy_ceil_div(product->groups, points->panel_vectors) * (four ? 1 : planes) *
-                          convoy_ceil_div(call->rows, most_rows);
+    const int64_t tiles =
+        convoy_ceil_div(product->groups, points->panel_vectors) * (four ? 1 : planes) * convoy_ceil_div(call->rows, most_rows);
     struct fetch fetch = {
         .call = call,
-        .b = call->ahead.b,
-        .b_floats = four ? 0 : call->ahead.b_floats,
-        .b_part = convoy_round_up(convoy_ceil_div(call->ahead.b_floats, tiles), LINE),
-        .row_part = call->ahead.a_floats > 0 ? convoy_ceil_div(call->rows, tiles) : 0,
+        .stretch = four ? call->ahead.stretch_floats : 0,
+        .stretch_part = convoy_round_up(convoy_ceil_div(call->ahead.stretch_floats, tiles), LINE),
+        .piece_part = convoy_ceil_div(call->ahead.pieces, tiles),
+        .row_part = call->ahead.product ? convoy_ceil_div(call->rows, tiles) : 0,
     };
     for (int32_t before = 0; before < product->groups; before += points->panel_vectors) {
         const int32_t width = panel_width(product, before), vectors = width / product->lanes;
-        const float *const panel = call->b + planes * call->depth * before * product->lanes;
+        const float *const panel =
+            call->b + (call->b_row ? before * product->lanes : planes * call->depth * before * product->lanes);
         float *const c = call->c + product_offset(product, before, call->point);
         if (four) {
             const struct complex_tile tile = {
@@ -246,12 +228,14 @@ void product_run(const struct points *points, const struct product_call *call)
                 .a_plane = call->a_plane,
                 .a_offset = call->a_offset,
                 .b = panel,
+                .b_row = call->b_row ? call->b_row : 2 * width,
+                .b_plane = call->b_row ? call->b_plane : width,
                 .c = c,
                 .c_row = product->row,
                 .c_plane = width,
                 .k = call->depth,
                 .accumulate = call->accumulate,
-                .fetch = 1,
+                .fetch = call->b_row == 0,
             };
             run_complex(points->family, tile, call->rows, vectors, &fetch);
             continue;
@@ -262,8 +246,8 @@ void product_run(const struct points *points, const struct product_call *call)
                 .a_row = call->a_row,
                 .a_col = call->a_col,
                 .a_offset = call->a_offset,
-                .b = panel + plane * call->depth * width,
-                .b_row = width,
+                .b = panel + plane * (call->b_row ? call->b_plane : call->depth * width),
+                .b_row = call->b_row ? call->b_row : width,
                 .c = c + plane * width,
                 .c_row = product->row,
                 .k = call->depth,

@@ -56,8 +56,8 @@ struct fft_transform {
                     const struct fft_sink *sink, float *scratch);
 };
 
-/* The codelets of an instruction set by its family name ("avx512", "avx2", "portable"); NULL for a tile other than 8, 16, 18, 20, 24, 32.
- * [any] */
+/* The codelets of an instruction set by its family name ("avx512", "avx2", "portable"); NULL for a tile other than 8, 16, 18, 20,
+ * 24, 32. [any] */
 const struct fft_transform *fft_codelets(const char *family, int32_t tile);
 
 /* FFTW's transform of any tile, for vectors of `lanes` channels; freed by fft_library_close. [any] */

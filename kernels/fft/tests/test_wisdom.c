@@ -109,7 +109,8 @@ static void test_kept_and_used(void **state)
 
 static void test_broken(void **state)
 {
-    static const char *const contents[] = {"", "(fftw-3.3.10 fftwf_wisdom #x0 #x1 #x2 #x3\n  (fftwf_codelet", "no wisdom at all\n"};
+    static const char *const contents[] = {"", "(fftw-3.3.10 fftwf_wisdom #x0 #x1 #x2 #x3\n  (fftwf_codelet",
+                                           "no wisdom at all\n"};
     (void)state;
     for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
         write_file(contents[i]);
