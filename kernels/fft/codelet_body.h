@@ -133,7 +133,7 @@ FFT_INLINE void load_points(const int count, bool gauss, const struct fft_spectr
     }
 }
 
-/* A row of the tile in every channel, both ends; beyond the tensor nothing is fetched. */
+/* A row of the tile in every channel, both ends; fetching beyond the tensor does no harm. */
 FFT_INLINE void fetch_row(const float *from, ptrdiff_t lane, ptrdiff_t last, int lanes)
 {
     for (int c = 0; c < lanes; c++) {

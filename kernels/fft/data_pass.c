@@ -143,7 +143,10 @@ static void transform_task(void *context, size_t i, size_t worker)
 static void multiply_task(void *context, size_t i, size_t worker)
 {
     (void)worker;
-    multiply_point(context, (int32_t)i);
+    const struct pass *pass = context;
+    const int64_t run = plan_point_run(pass->plan), first = (int64_t)i * run;
+    for (int64_t point = first; point < convoy_min(first + run, plan_points(pass->plan)); point++)
+        multiply_point(pass, (int32_t)point);
 }
 
 static void restore_task(void *context, size_t i, size_t worker)
@@ -151,11 +154,6 @@ static void restore_task(void *context, size_t i, size_t worker)
     const struct pass *pass = context;
     const size_t groups = (size_t)pass->plan->data.to->groups;
     restore_tile(pass, (int64_t)(i / groups), (int32_t)(i % groups), worker);
-}
-
-static size_t point_count(const struct plan *plan)
-{
-    return (size_t)plan->points.complex_points + (size_t)plan->points.real_points;
 }
 
 static void own_block_task(void *context, size_t i, size_t worker)
@@ -171,7 +169,7 @@ static void own_block_task(void *context, size_t i, size_t worker)
     for (int64_t row = 0; row < pass.tiles; row++)
         for (int32_t group = 0; group < plan->data.from->groups; group++)
             transform_tile(&pass, row, group, worker);
-    for (size_t point = 0; point < point_count(plan); point++)
+    for (int64_t point = 0; point < plan_points(plan); point++)
         multiply_point(&pass, (int32_t)point);
     for (int64_t row = 0; row < pass.tiles; row++)
         for (int32_t group = 0; group < plan->data.to->groups; group++)
@@ -215,7 +213,7 @@ static convoy_status data_pass_run(const struct plan *plan, const struct convoy_
             pass.first = block * plan->block;
             pass.tiles = convoy_min(plan->block, geometry->tiles - pass.first);
             host->parallel(host, transform_task, &pass, (size_t)(pass.tiles * plan->data.from->groups));
-            host->parallel(host, multiply_task, &pass, point_count(plan));
+            host->parallel(host, multiply_task, &pass, (size_t)convoy_ceil_div(plan_points(plan), plan_point_run(plan)));
             host->parallel(host, restore_task, &pass, (size_t)(pass.tiles * plan->data.to->groups));
         }
     return CONVOY_OK;

@@ -42,14 +42,12 @@ static ptrdiff_t point_offset(const struct tiles *tiles, int32_t point, int32_t 
     return point < complex_points ? point * tiles->point : tiles->real_first + (point - complex_points) * tiles->real_point;
 }
 
-static void multiply_task(void *context, size_t i, size_t worker)
+static void multiply_point(const struct pass *pass, int32_t point)
 {
-    (void)worker;
-    const struct pass *pass = context;
     const struct plan *plan = pass->plan;
     const struct tiles *left = &plan->gradient.x, *right = &plan->gradient.y;
     const struct side *x = &plan->geometry.x;
-    const int32_t point = (int32_t)i, complex_points = plan->points.complex_points;
+    const int32_t complex_points = plan->points.complex_points;
     const float *a = pass->left + point_offset(left, point, complex_points);
     struct product_call call = {
         .point = point,
@@ -80,6 +78,15 @@ static void multiply_task(void *context, size_t i, size_t worker)
         call.rows = dense ? x->depth : of.lanes;
         product_run(&plan->points, &call);
     }
+}
+
+static void multiply_task(void *context, size_t i, size_t worker)
+{
+    (void)worker;
+    const struct pass *pass = context;
+    const int64_t run = plan_point_run(pass->plan), first = (int64_t)i * run;
+    for (int64_t point = first; point < convoy_min(first + run, plan_points(pass->plan)); point++)
+        multiply_point(pass, (int32_t)point);
 }
 
 static void restore_task(void *context, size_t i, size_t worker)
@@ -130,12 +137,12 @@ static convoy_status gradient_pass_run(const struct plan *plan, const struct con
     pass.left = pass.workspace;
     pass.right = pass.left + plan->gradient.x.floats;
     pass.product = pass.right + plan->gradient.y.floats;
-    const size_t points = (size_t)plan->points.complex_points + (size_t)plan->points.real_points;
+    const size_t runs = (size_t)convoy_ceil_div(plan_points(plan), plan_point_run(plan));
     for (pass.g = 0; pass.g < conv->groups; pass.g++) {
         for (pass.first = 0; pass.first < geometry->tiles; pass.first += plan->block) {
             pass.tiles = convoy_min(plan->block, geometry->tiles - pass.first);
             host->parallel(host, transform_task, &pass, (size_t)(pass.tiles * (geometry->x.groups + geometry->y.groups)));
-            host->parallel(host, multiply_task, &pass, points);
+            host->parallel(host, multiply_task, &pass, runs);
         }
         host->parallel(host, restore_task, &pass, (size_t)geometry->x.groups * (size_t)geometry->y.groups);
     }

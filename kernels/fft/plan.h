@@ -43,6 +43,10 @@ convoy_status data_pass_plan(struct plan *plan, struct convoy_error *err);
 convoy_status data_pass_prepare(const struct plan *plan, const struct convoy_args *args);
 void gradient_pass_plan(struct plan *plan);
 
+int64_t plan_points(const struct plan *plan);
+/* Points that a worker multiplies in a row: what is fetched ahead for the next point is then its own. */
+int64_t plan_point_run(const struct plan *plan);
+
 /* The scratch memory of a worker: the transforms' memory is at the end of the workspace, one piece per worker. */
 float *plan_scratch(const struct plan *plan, float *workspace, size_t worker);
 

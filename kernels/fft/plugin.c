@@ -156,6 +156,18 @@ static convoy_status supports(const struct convoy_instance *instance, const stru
     return check_conv(self, (const struct convoy_conv *)problem, err);
 }
 
+int64_t plan_points(const struct plan *plan)
+{
+    return (int64_t)plan->points.complex_points + plan->points.real_points;
+}
+
+enum { LONGEST_RUN = 8, RUNS_PER_WORKER = 8 };
+
+int64_t plan_point_run(const struct plan *plan)
+{
+    return convoy_min(LONGEST_RUN, convoy_max(1, plan_points(plan) / ((int64_t)RUNS_PER_WORKER * plan->host->threads)));
+}
+
 float *plan_scratch(const struct plan *plan, float *workspace, size_t worker)
 {
     const uint64_t scratch = plan->transform->scratch_bytes / sizeof(float);
