@@ -1,5 +1,8 @@
 #include "correlate.h"
 
+/* Tiles at the start of a block that fetch the next block's weights from L3, each an equal part. */
+enum { AHEAD_TILES = 2 };
+
 struct call {
     const struct correlate *m;
     const float *x, *w, *weights, *bias;
@@ -67,6 +70,7 @@ static void tile_run(const struct block *at, int64_t row, int64_t length, int64_
         .c_row = m->width,
         .k = channels * taps,
         .accumulate = first > 0,
+        .ahead_row = m->width / AHEAD_TILES,
     };
     struct tile_store store = {
         .width = m->width,
@@ -84,6 +88,8 @@ static void tile_run(const struct block *at, int64_t row, int64_t length, int64_
         const int64_t from = t * length / tiles, upto = (t + 1) * length / tiles;
         tile.a = a + from * view->panel.col_step;
         tile.c = sums + t * family->rows * m->width;
+        const int64_t turn = row * tiles + t;
+        tile.b_ahead = turn < AHEAD_TILES ? tile.b + tile.k * (tile.b_row + turn * tile.ahead_row) : NULL;
         family->tile[upto - from - 1][vectors - 1](&tile);
         if (first + channels == m->channels) {
             store.tile = tile.c;

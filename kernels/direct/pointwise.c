@@ -85,8 +85,13 @@ static void compute_strip(void *context, size_t i, size_t worker)
     for (int64_t c = 0; c < m->channels; c += m->chunk) {
         const int64_t channels = convoy_min(m->chunk, m->channels - c);
         const int final = c + channels == m->channels;
-        const struct columns columns = {
-            .from = x + c * m->pixels, .row = m->pixels, .rows = channels, .count = last - first, .width = m->width, .to = panel};
+        const int64_t whole = (last - first) / m->width * m->width;
+        const struct columns columns = {.from = x + c * m->pixels + whole,
+                                        .row = m->pixels,
+                                        .rows = channels,
+                                        .count = last - first - whole,
+                                        .width = m->width,
+                                        .to = panel + whole * channels};
         m->isa->columns(&columns);
         for (int64_t block = 0; block < m->blocks; block++) {
             const int64_t k = first_row(m, block), rows = first_row(m, block + 1) - k;
@@ -106,7 +111,17 @@ static void compute_strip(void *context, size_t i, size_t worker)
                     .relu = final && m->relu,
                     .row_add = final && call->bias ? call->bias + group * m->outputs + k : NULL,
                 };
-                if (count == tile.b_row)
+                if (block == 0 && count == m->width) {
+                    tile.b = x + c * m->pixels + p;
+                    tile.b_row = tile.ahead_row = m->pixels;
+                    tile.b_copy = panel + p * channels;
+                    tile.b_ahead = tile.b + m->width;
+                }
+                if (c == 0)
+                    for (int64_t r = 0; r < rows; r++)
+                        for (int64_t j = 0; j < count; j += 16)
+                            __builtin_prefetch(tile.c + r * m->pixels + j, 1);
+                if (count == vectors * family->lanes)
                     run(&tile);
                 else
                     run_edge(m, &tile, run, rows, count, sums);
