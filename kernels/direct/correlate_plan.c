@@ -45,6 +45,9 @@ static void plan_block(const struct correlate *m, struct view *view, int32_t *ro
     const int64_t width = panel_extent(&view->w, *cols, 0);
     while (most > 1 && panel_extent(&view->h, (int32_t)most, 0) * width * m->chunk > PANEL_FLOATS)
         most--;
+    /* A panel that holds all channels may as well be higher: neighbouring strips copy the same rows. */
+    while (most < view->h.out && panel_extent(&view->h, (int32_t)most + 1, 0) * width * m->channels <= PANEL_FLOATS)
+        most++;
     view->strips = (int32_t)convoy_ceil_div(view->h.out, most);
     *rows = (int32_t)convoy_ceil_div(view->h.out, view->strips);
     view->strips = (int32_t)convoy_ceil_div(view->h.out, *rows);
