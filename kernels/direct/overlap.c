@@ -12,6 +12,8 @@ enum {
     LEAST_OUTPUTS = 16, /* fewer do not pay for writing and reading the parts                             */
     STRIP_ROWS = 32,    /* of dx, at least, for a task: parts at its border are computed twice            */
     TASKS_PER_THREAD = 2,
+    AHEAD_BLOCKS = 2,
+    LINE = 16,        /* floats of a cache line                                                       */
     SLACK_FLOATS = 64 /* vectors reach beyond the last row                                              */
 };
 
@@ -63,49 +65,62 @@ static void prepare(const void *state, const struct tensors *t)
     m->host->parallel(m->host, pack_block, &call, (size_t)m->d.groups * (size_t)m->blocks);
 }
 
-/* The parts of one row of dy, each `part_row` after the other. */
+/* The parts of one row of dy, each `part_row` after the other. All blocks use a few pixels of dy in place before the next ones, whose
+ * lines the first two blocks fetch; pixels beyond the last whole vector are read from a copy that zeros fill up. */
 static void multiply_row(const struct overlap *m, const float *weights, const float *dy, float *panel, float *parts)
 {
     const struct mk_family *family = m->isa->family;
-    const int64_t plane = m->d.y.channel, whole = m->d.ow / m->width * m->width;
+    const int64_t plane = m->d.y.channel, rest = m->d.ow % family->lanes, whole = m->d.ow - rest;
     for (int64_t k = 0; k < m->d.k; k += m->chunk) {
         const int64_t channels = convoy_min(m->chunk, m->d.k - k);
-        const struct columns columns = {.from = dy + k * plane + whole,
-                                        .row = plane,
-                                        .rows = channels,
-                                        .count = m->d.ow - whole,
-                                        .width = m->width,
-                                        .to = panel + whole * channels};
+        const struct columns columns = {
+            .from = dy + k * plane + whole, .row = plane, .rows = channels, .count = rest, .width = family->lanes, .to = panel};
         m->isa->columns(&columns);
-        for (int64_t block = 0; block < m->blocks; block++) {
-            const int64_t first = first_part(m, block), rows = first_part(m, block + 1) - first;
-            for (int64_t p = 0; p < m->d.ow; p += m->width) {
-                const int64_t vectors = convoy_ceil_div(convoy_min(m->width, m->d.ow - p), family->lanes);
-                struct mk_tile tile = {
+        for (int64_t p = 0, count; p < m->d.ow; p += count) {
+            count = p < whole ? convoy_min(m->width, whole - p) : family->lanes;
+            for (int64_t block = 0; block < m->blocks; block++) {
+                const int64_t first = first_part(m, block), rows = first_part(m, block + 1) - first;
+                const struct mk_tile tile = {
                     .a = weights + first * m->d.k + k * rows,
                     .a_row = 1,
                     .a_col = rows,
-                    .b = panel + p * channels,
-                    .b_row = vectors * family->lanes,
+                    .b = p < whole ? dy + k * plane + p : panel,
+                    .b_row = p < whole ? plane : family->lanes,
+                    .b_ahead = block < AHEAD_BLOCKS ? dy + k * plane + p + m->width + block * LINE : NULL,
+                    .ahead_row = plane,
                     .c = parts + first * m->part_row + m->left + p,
                     .c_row = m->part_row,
                     .k = channels,
                     .accumulate = k > 0,
                 };
-                if (block == 0 && p < whole) { /* packed on the way */
-                    tile.b = dy + k * plane + p;
-                    tile.b_row = tile.ahead_row = plane;
-                    tile.b_copy = panel + p * channels;
-                    tile.b_ahead = tile.b + m->width;
-                }
-                family->tile[rows - 1][vectors - 1](&tile);
+                family->tile[rows - 1][count / family->lanes - 1](&tile);
             }
         }
     }
 }
 
+/* lines: `stride` of them, `line_floats` apart; line b has the inputs b + q*stride of a row. */
+static void interleave(const struct overlap *m, const float *lines, float *dx)
+{
+    const int64_t stride = m->d.stride_w;
+    if (stride == 2) { /* a loop that compilers vectorise */
+        const float *const odd = lines + m->line_floats;
+        const int64_t pairs = m->d.w / 2;
+        for (int64_t q = 0; q < pairs; q++) {
+            dx[2 * q] = lines[q];
+            dx[2 * q + 1] = odd[q];
+        }
+        if (m->d.w % 2)
+            dx[m->d.w - 1] = lines[pairs];
+        return;
+    }
+    for (int64_t b = 0; b < stride && b < m->d.w; b++)
+        for (int64_t q = 0; q < m->cols[b].out; q++)
+            dx[b + q * stride] = lines[b * m->line_floats + q];
+}
+
 /* Row h of channel c of dx, from the parts of the rows of dy that it meets. */
-static void add_row(const struct overlap *m, const float *ring, int64_t h, int64_t c, float *line, float *dx)
+static void add_row(const struct overlap *m, const float *ring, int64_t h, int64_t c, float *lines, float *dx)
 {
     const struct dims *d = &m->d;
     for (int32_t b = 0; b < d->stride_w && b < d->w; b++) {
@@ -117,12 +132,12 @@ static void add_row(const struct overlap *m, const float *ring, int64_t h, int64
             .terms = first[1] - first[0],
             .rows = 1,
             .cols = m->cols[b].out,
-            .y = d->stride_w == 1 ? dx : line,
+            .y = d->stride_w == 1 ? dx : lines + b * m->line_floats,
         };
         m->isa->depthwise(&job);
-        for (int64_t q = 0; d->stride_w > 1 && q < job.cols; q++)
-            dx[b + q * d->stride_w] = line[q];
     }
+    if (d->stride_w > 1)
+        interleave(m, lines, dx);
 }
 
 static void clear_borders(const struct overlap *m, float *ring)
@@ -146,8 +161,8 @@ static void compute_strip(void *context, size_t i, size_t worker)
     const float *const dy = call->dy + image * d->y.image + group * d->y.group;
     const float *const weights = call->weights + group * m->parts * d->k;
     float *const dx = call->dx + image * d->x.image + group * d->x.group;
-    float *const ring = call->workspace + (int64_t)worker * (m->ring_floats + m->panel_floats + m->line_floats);
-    float *const panel = ring + m->ring_floats, *const line = panel + m->panel_floats;
+    float *const ring = call->workspace + (int64_t)worker * (m->ring_floats + m->panel_floats + m->d.stride_w * m->line_floats);
+    float *const panel = ring + m->ring_floats, *const lines = panel + m->panel_floats;
     clear_borders(m, ring);
     int64_t next = convoy_max(0, convoy_ceil_div(convoy_max(0, first + d->pad_t - (d->kh - 1) * (int64_t)d->dil_h), d->stride_h));
     for (int64_t h = first; h < last; h++) {
@@ -155,7 +170,7 @@ static void compute_strip(void *context, size_t i, size_t worker)
         for (; next <= upto; next++)
             multiply_row(m, weights, dy + next * d->y.row, panel, ring + next % m->ring * m->parts * m->part_row);
         for (int64_t c = 0; c < d->c; c++)
-            add_row(m, ring, h, c, line, dx + c * d->x.channel + h * d->x.row);
+            add_row(m, ring, h, c, lines, dx + c * d->x.channel + h * d->x.row);
     }
 }
 
@@ -216,12 +231,13 @@ static int plan(struct overlap *m)
     m->width = (int64_t)m->isa->family->lanes * m->isa->family->vectors;
     m->blocks = convoy_ceil_div(m->parts, m->isa->family->rows);
     m->chunk = convoy_ceil_div(d->k, convoy_ceil_div(d->k, CHAIN));
-    m->left = -least;
-    m->part_row = m->left + convoy_max(convoy_round_up(d->ow, m->isa->family->lanes), most);
+    /* Rows begin at cache lines, and an odd number of lines apart lest they fall into one set of the cache. */
+    m->left = convoy_round_up(-least, LINE);
+    m->part_row = (convoy_round_up(m->left + convoy_max(convoy_round_up(d->ow, m->isa->family->lanes), most), LINE) / LINE | 1) * LINE;
     m->ring = convoy_min(d->oh, (d->kh - 1) * (int64_t)d->dil_h / d->stride_h + 1);
     m->strips = convoy_max(1, convoy_min(convoy_ceil_div(wanted, (int64_t)d->n * d->groups), d->h / STRIP_ROWS));
     m->ring_floats = convoy_round_up(m->ring * m->parts * m->part_row + SLACK_FLOATS, 16);
-    m->panel_floats = m->chunk * convoy_round_up(d->ow, m->width);
+    m->panel_floats = m->chunk * m->isa->family->lanes;
     m->line_floats = d->stride_w > 1 ? convoy_round_up(d->w / d->stride_w + 1, 16) : 0;
     return plan_offsets(m);
 }
@@ -266,7 +282,7 @@ convoy_status overlap_open(const struct self *self, const struct convoy_conv *pr
         .prepare = prepare,
         .execute = execute,
         .close = close_plan,
-        .workspace_bytes = (uint64_t)(m->ring_floats + m->panel_floats + m->line_floats) * sizeof(float) * self->host->threads,
+        .workspace_bytes = (uint64_t)(m->ring_floats + m->panel_floats + m->d.stride_w * m->line_floats) * sizeof(float) * self->host->threads,
         .prepared_bytes = (uint64_t)m->d.groups * (uint64_t)m->parts * (uint64_t)m->d.k * sizeof(float),
         .split = (uint32_t)m->chunk,
         .name = "direct overlap",
