@@ -6,7 +6,7 @@
 enum {
     CHAIN = 288,     /* channels of one chain of sums                                                  */
     STRIP_TILES = 8, /* pixels of a task, in tiles: their panel lies in L2                             */
-    TASKS_PER_THREAD = 4
+    TASKS_PER_THREAD = 16 /* from here on the last ones to finish do not matter                         */
 };
 
 struct pointwise {
@@ -144,12 +144,15 @@ static void execute(const void *state, const struct tensors *t)
 
 static void plan_tasks(struct pointwise *m)
 {
-    const int64_t tiles = convoy_ceil_div(m->pixels, m->width),
-                  wanted = m->host->threads == 1 ? 1 : (int64_t)m->host->threads * TASKS_PER_THREAD;
+    const int64_t tiles = convoy_ceil_div(m->pixels, m->width), threads = (int64_t)m->host->threads;
     m->chunk = (int32_t)convoy_ceil_div(m->channels, convoy_ceil_div(m->channels, CHAIN));
     m->blocks = (int32_t)convoy_ceil_div(m->outputs, m->isa->family->rows);
     const int64_t others = (int64_t)m->n * m->groups;
-    m->strips = (int32_t)convoy_min(tiles, convoy_max(convoy_ceil_div(tiles, STRIP_TILES), convoy_ceil_div(wanted, others)));
+    int64_t strips = convoy_ceil_div(tiles, STRIP_TILES);
+    if (others * strips < threads * TASKS_PER_THREAD) /* few tasks: as many for each thread */
+        while (others * strips % threads)
+            strips++;
+    m->strips = (int32_t)convoy_min(tiles, strips);
     m->panel_floats = convoy_ceil_div(tiles, m->strips) * m->chunk * m->width;
     m->sums_floats = m->isa->family->rows * m->width;
 }

@@ -9,7 +9,7 @@
 enum {
     OUTPUTS = 256, /* of a block, at most: the chain                                                  */
     TURNED_FLOATS = 64 * 1024,
-    TASKS_PER_THREAD = 2,
+    TASKS_PER_THREAD = 16,
     LINE = 16 /* floats of a cache line                                                              */
 };
 
@@ -183,13 +183,17 @@ static void plan_outputs(struct pointwise_gradient *m, int32_t *rows, int32_t *c
 static void plan_tasks(struct pointwise_gradient *m, int64_t outputs)
 {
     const struct dims *d = &m->d;
-    const int64_t wanted = m->host->threads == 1 ? 1 : (int64_t)m->host->threads * TASKS_PER_THREAD;
+    const int64_t threads = (int64_t)m->host->threads;
     m->tiles = convoy_ceil_div(d->c, m->width);
     const int64_t fit = convoy_max(1, TURNED_FLOATS / (outputs * m->width));
-    m->tile_parts = convoy_min(m->tiles, convoy_max(convoy_ceil_div(m->tiles, fit), convoy_ceil_div(wanted, d->groups)));
+    int64_t parts = convoy_ceil_div(m->tiles, fit);
+    if (d->groups * parts < threads * TASKS_PER_THREAD) /* few tasks: as many for each thread */
+        while (d->groups * parts % threads)
+            parts++;
+    m->tile_parts = convoy_min(m->tiles, parts);
     m->task_tiles = convoy_ceil_div(m->tiles, m->tile_parts);
     m->row_blocks = convoy_ceil_div(d->k, m->isa->family->rows);
-    m->row_parts = convoy_min(m->row_blocks, convoy_ceil_div(wanted, d->groups * m->tile_parts));
+    m->row_parts = convoy_min(m->row_blocks, convoy_ceil_div(threads, d->groups * m->tile_parts));
     m->turned_floats = m->task_tiles * outputs * m->width;
     m->sums_floats = m->isa->family->rows * m->width;
     m->panel_floats = m->in_place || m->in_rows ? 0 : convoy_round_up(m->width * panel_channel_floats(&m->panel), LINE);
