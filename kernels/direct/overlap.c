@@ -65,8 +65,8 @@ static void prepare(const void *state, const struct tensors *t)
     m->host->parallel(m->host, pack_block, &call, (size_t)m->d.groups * (size_t)m->blocks);
 }
 
-/* The parts of one row of dy, each `part_row` after the other. All blocks use a few pixels of dy in place before the next ones, whose
- * lines the first two blocks fetch; pixels beyond the last whole vector are read from a copy that zeros fill up. */
+/* The parts of one row of dy, each `part_row` after the other. All blocks use a few pixels of dy in place before the next ones,
+ * whose lines the first two blocks fetch; pixels beyond the last whole vector are read from a copy that zeros fill up. */
 static void multiply_row(const struct overlap *m, const float *weights, const float *dy, float *panel, float *parts)
 {
     const struct mk_family *family = m->isa->family;
@@ -233,7 +233,8 @@ static int plan(struct overlap *m)
     m->chunk = convoy_ceil_div(d->k, convoy_ceil_div(d->k, CHAIN));
     /* Rows begin at cache lines, and an odd number of lines apart lest they fall into one set of the cache. */
     m->left = convoy_round_up(-least, LINE);
-    m->part_row = (convoy_round_up(m->left + convoy_max(convoy_round_up(d->ow, m->isa->family->lanes), most), LINE) / LINE | 1) * LINE;
+    m->part_row =
+        (convoy_round_up(m->left + convoy_max(convoy_round_up(d->ow, m->isa->family->lanes), most), LINE) / LINE | 1) * LINE;
     m->ring = convoy_min(d->oh, (d->kh - 1) * (int64_t)d->dil_h / d->stride_h + 1);
     m->strips = convoy_max(1, convoy_min(convoy_ceil_div(wanted, (int64_t)d->n * d->groups), d->h / STRIP_ROWS));
     m->ring_floats = convoy_round_up(m->ring * m->parts * m->part_row + SLACK_FLOATS, 16);
@@ -282,7 +283,8 @@ convoy_status overlap_open(const struct self *self, const struct convoy_conv *pr
         .prepare = prepare,
         .execute = execute,
         .close = close_plan,
-        .workspace_bytes = (uint64_t)(m->ring_floats + m->panel_floats + m->d.stride_w * m->line_floats) * sizeof(float) * self->host->threads,
+        .workspace_bytes =
+            (uint64_t)(m->ring_floats + m->panel_floats + m->d.stride_w * m->line_floats) * sizeof(float) * self->host->threads,
         .prepared_bytes = (uint64_t)m->d.groups * (uint64_t)m->parts * (uint64_t)m->d.k * sizeof(float),
         .split = (uint32_t)m->chunk,
         .name = "direct overlap",

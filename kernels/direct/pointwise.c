@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 enum {
-    CHAIN = 288,     /* channels of one chain of sums                                                  */
-    STRIP_TILES = 8, /* pixels of a task, in tiles: their panel lies in L2                             */
+    CHAIN = 288,          /* channels of one chain of sums                                                  */
+    STRIP_TILES = 8,      /* pixels of a task, in tiles: their panel lies in L2                             */
     TASKS_PER_THREAD = 16 /* from here on the last ones to finish do not matter                         */
 };
 

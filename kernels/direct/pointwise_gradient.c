@@ -121,8 +121,7 @@ static void compute_task(void *context, size_t i, size_t worker)
         for (int64_t t = first_tile; t < last_tile; t++)
             turn(m, call->t->x + at.n * d->x.image + group * d->x.group + t * m->width * d->x.channel, &at,
                  convoy_min(m->width, d->c - t * m->width), panel, turned + (t - first_tile) * tile_floats);
-        const float *const dy =
-            call->t->dy + at.n * d->y.image + group * d->y.group + at.oh * d->y.row + at.ow * d->y.col;
+        const float *const dy = call->t->dy + at.n * d->y.image + group * d->y.group + at.oh * d->y.row + at.ow * d->y.col;
         for (int64_t b = first_block; b < last_block; b++) {
             const int64_t k = b * d->k / m->row_blocks, rows = (b + 1) * d->k / m->row_blocks - k;
             int64_t fetched = k + rows;
@@ -175,7 +174,8 @@ static void plan_outputs(struct pointwise_gradient *m, int32_t *rows, int32_t *c
     const int64_t most = m->bands > 1 ? 1 : convoy_min(d->oh, OUTPUTS / *cols);
     *rows = (int32_t)convoy_ceil_div(d->oh, convoy_ceil_div(d->oh, most));
     m->strips = (int32_t)convoy_ceil_div(d->oh, *rows);
-    m->images = m->strips == 1 && m->bands == 1 ? (int32_t)convoy_min(d->n, convoy_max(1, OUTPUTS / ((int64_t)*rows * *cols))) : 1;
+    m->images =
+        m->strips == 1 && m->bands == 1 ? (int32_t)convoy_min(d->n, convoy_max(1, OUTPUTS / ((int64_t)*rows * *cols))) : 1;
 }
 
 /* Input channels are divided until their turned block fits, and among threads; then output channels among threads, which share

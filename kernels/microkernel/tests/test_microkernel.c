@@ -68,7 +68,8 @@ static void check(const struct test_case *t, const struct arenas *arenas, uint32
     float row_add[MK_MAX_ROWS];
     struct mk_tile tile = {.k = t->k, .accumulate = t->accumulate, .relu = t->relu, .row_add = t->row_add ? row_add : NULL};
     fill(row_add, MK_MAX_ROWS, state);
-    const int gather_a = t->access == GATHER_A || t->access == GATHER_A_AHEAD, apart = t->access == ROWS_APART || t->access == COPY;
+    const int gather_a = t->access == GATHER_A || t->access == GATHER_A_AHEAD,
+              apart = t->access == ROWS_APART || t->access == COPY;
     tile.a_row = apart ? t->k + GAP : gather_a ? 2 : 1;
     tile.a_col = apart ? 1 : t->rows;
     tile.b_row = apart ? width + GAP : width;
