@@ -13,9 +13,11 @@
 struct implicit_view {
     struct view view;
     int64_t strips, strip_positions;
+    int64_t held;    /* forward, backward-data: channels that are packed at a time, whole chunks                */
     int64_t weights; /* floats before those of this view in PREPARED                                      */
     int64_t offsets; /* and entries before its table of offsets                                           */
     size_t first_task, first_pack;
+    int unpacked; /* L is read where it lies, in x                                                      */
     int in_place; /* outputs are written where they belong: consecutive positions are neighbours there */
 };
 

@@ -8,15 +8,17 @@
  *
  * Sums are formed in the output itself where consecutive positions are neighbours there, otherwise in the workspace. */
 #include "implicit.h"
+#include "lower.h"
 #include <convoy/plugin.h>
 #include <stddef.h>
 #include <string.h>
 
 enum {
-    CHAIN = 288,                /* terms of one chain of sums                                               */
-    WHOLE_CHAIN = 576,          /* a sum this short is not cut                                              */
-    CACHE_FLOATS = 160 * 1024,  /* of a strip of L with its outputs: well inside an L2 of one MiB           */
+    CHAIN = 288,               /* terms of one chain of sums                                                */
+    WHOLE_CHAIN = 576,         /* a sum this short is not cut                                               */
+    CACHE_FLOATS = 208 * 1024, /* of a strip of L with its outputs: most of an L2 of one MiB                */
     STRIP_TILES = 28,
+    LINE = 16,       /* floats of a cache line                                                    */
     TASKS_PER_THREAD = 4
 };
 
@@ -70,7 +72,7 @@ static void pack_weights(void *context, size_t i, size_t worker)
         for (int64_t c = 0; c < m->chunk; c++)
             for (int32_t t = 0; t < view->h.taps; t++)
                 for (int32_t s = 0; s < view->w.taps; s++)
-                    *entry++ = (ptrdiff_t)(c * view->channel_floats + view_tap(view, t, s));
+                    *entry++ = (ptrdiff_t)(m->views[v].unpacked ? c * view->pixels : c * view->channel_floats + view_tap(view, t, s));
     }
 }
 
@@ -118,8 +120,8 @@ static void run_aside(mk_tile_fn *run, struct mk_tile *tile, int64_t rows, int64
         memcpy(to + row * to_row, aside + row * row_floats, (size_t)count * sizeof *to);
 }
 
-/* Adds the packed chunk of channels from c on to all outputs of the task. */
-static void multiply(const struct call *call, const struct place *at, int64_t c, int64_t channels)
+/* Adds the packed chunk of channels from c on to the outputs of a block. */
+static void multiply(const struct call *call, const struct place *at, int64_t block, int64_t c, int64_t channels, const float *panel)
 {
     const struct implicit *m = call->m;
     const struct mk_family *family = m->family;
@@ -130,30 +132,32 @@ static void multiply(const struct call *call, const struct place *at, int64_t c,
     float *const y = at->of->in_place
                          ? call->y + ((at->n * m->p.groups + at->g) * m->outputs + row_first) * view->pixels + at->first
                          : at->sums;
-    for (int64_t block = at->block_first; block < at->block_last; block++) {
-        const int64_t first = first_row(m, block), rows = first_row(m, block + 1) - first;
-        struct mk_tile tile = {
-            .a = call->weights + at->of->weights + ((at->g * m->outputs + first) * m->channels + c * rows) * taps,
-            .a_row = 1,
-            .a_col = rows,
-            .b_offset = call->tables + at->of->offsets,
-            .c_row = y_row,
-            .k = channels * taps,
-            .accumulate = c > 0,
-            .relu = last && (m->p.head.flags & CONVOY_WITH_RELU),
-            .row_add = last && call->bias ? call->bias + at->g * m->outputs + first : NULL,
-        };
-        for (int64_t q = 0; q < at->count; q += m->width) {
-            const int64_t count = convoy_min(m->width, at->count - q), vectors = convoy_ceil_div(count, family->lanes);
-            mk_tile_fn *const run = family->tile[rows - 1][vectors - 1];
-            tile.b = at->panel + q;
-            tile.c = y + (first - row_first) * y_row + q;
-            tile.c_row = y_row;
-            if (at->of->in_place && count != vectors * family->lanes)
-                run_aside(run, &tile, rows, count, m->width, at->sums);
-            else
-                run(&tile);
-        }
+    const int64_t first = first_row(m, block), rows = first_row(m, block + 1) - first;
+    struct mk_tile tile = {
+        .a = call->weights + at->of->weights + ((at->g * m->outputs + first) * m->channels + c * rows) * taps,
+        .a_row = 1,
+        .a_col = rows,
+        .b_offset = call->tables + at->of->offsets,
+        .k = channels * taps,
+        .accumulate = c > 0,
+        .relu = last && (m->p.head.flags & CONVOY_WITH_RELU),
+        .row_add = last && call->bias ? call->bias + at->g * m->outputs + first : NULL,
+    };
+    /* The weights of the next block come from L3; they are asked for a tile's share at a time. */
+    const float *next = tile.a + m->channels * taps * rows, *const next_end = next + channels * taps * rows;
+    const int64_t ahead = convoy_round_up(convoy_ceil_div(channels * taps * rows * m->width, at->count), LINE);
+    for (int64_t q = 0; q < at->count; q += m->width) {
+        for (int64_t e = 0; e < ahead && next < next_end; e += LINE, next += LINE)
+            __builtin_prefetch(next, 0, 2);
+        const int64_t count = convoy_min(m->width, at->count - q), vectors = convoy_ceil_div(count, family->lanes);
+        mk_tile_fn *const run = family->tile[rows - 1][vectors - 1];
+        tile.b = panel + q;
+        tile.c = y + (first - row_first) * y_row + q;
+        tile.c_row = y_row;
+        if (at->of->in_place && count != vectors * family->lanes)
+            run_aside(run, &tile, rows, count, m->width, at->sums);
+        else
+            run(&tile);
     }
 }
 
@@ -188,11 +192,20 @@ static void make_strip(void *context, size_t i, size_t worker)
     const struct call *call = context;
     const struct implicit *m = call->m;
     const struct place at = place_of(call, i, worker);
-    for (int64_t c = 0; c < m->channels; c += m->chunk) {
-        const int64_t channels = convoy_min(m->chunk, m->channels - c);
-        implicit_pack(m, call->plan->loops, &at.of->view, call->x, m->channels * m->p.groups, at.n, at.g * m->channels + c, channels,
-                      at.first, at.count, at.panel);
-        multiply(call, &at, c, channels);
+    for (int64_t held = 0; held < m->channels; held += at.of->held) {
+        const int64_t last = convoy_min(held + at.of->held, m->channels);
+        const float *panel = at.panel;
+        int64_t channel_floats = at.of->view.channel_floats;
+        if (at.of->unpacked) {
+            channel_floats = at.of->view.pixels;
+            panel = call->x + ((at.n * m->p.groups + at.g) * m->channels + held) * channel_floats + at.first;
+        } else {
+            implicit_pack(m, call->plan->loops, &at.of->view, call->x, m->channels * m->p.groups, at.n, at.g * m->channels + held,
+                          last - held, at.first, at.count, at.panel);
+        }
+        for (int64_t block = at.block_first; block < at.block_last; block++)
+            for (int64_t c = held; c < last; c += m->chunk)
+                multiply(call, &at, block, c, convoy_min(m->chunk, last - c), panel + (c - held) * channel_floats);
     }
     if (!at.of->in_place)
         scatter(call, &at);
@@ -252,7 +265,13 @@ static void cut_strips(const struct implicit *m, struct implicit_view *of)
     }
     of->strip_positions = convoy_ceil_div(tiles, convoy_ceil_div(tiles, most)) * m->width;
     of->strips = convoy_ceil_div(positions, of->strip_positions);
+    if (of->strips == 1)
+        of->strip_positions = convoy_round_up(positions, m->family->lanes);
     view_cut(&of->view, of->strip_positions, m->spans == 1);
+    const int64_t room = CACHE_FLOATS - (m->chunk == m->channels ? 0 : m->outputs * of->strip_positions);
+    const int64_t chunks = convoy_ceil_div(m->channels, m->chunk);
+    const int64_t fit = convoy_max(1, room / convoy_max(1, m->chunk * of->view.channel_floats));
+    of->held = convoy_min(m->channels, convoy_ceil_div(chunks, convoy_ceil_div(chunks, fit)) * m->chunk);
 }
 
 convoy_status implicit_correlate_plan(struct implicit *m, struct plan *plan, struct convoy_error *err)
@@ -270,6 +289,8 @@ convoy_status implicit_correlate_plan(struct implicit *m, struct plan *plan, str
     int64_t strips = 0;
     for (int32_t v = 0; v < m->view_count; v++) {
         struct implicit_view *of = &m->views[v];
+        of->unpacked = m->spans == 1 && lower_is_identity(p) &&
+                       (int64_t)p->oh * p->ow % m->family->lanes == 0; /* no vector reaches beyond the tensor */
         of->in_place = m->spans == 1 && of->view.h.place_step == 1 && of->view.w.place_step == 1;
         cut_strips(m, of);
         strips += m->images * p->groups * of->strips;
@@ -288,7 +309,7 @@ convoy_status implicit_correlate_plan(struct implicit *m, struct plan *plan, str
         m->table_entries += m->chunk * taps_of(&of->view);
         m->tasks += (size_t)(m->images * p->groups * of->strips * m->parts);
         m->packs += (size_t)(p->groups * m->blocks);
-        m->panel_floats = convoy_max(m->panel_floats, m->chunk * of->view.channel_floats);
+        m->panel_floats = convoy_max(m->panel_floats, of->unpacked ? 0 : of->held * of->view.channel_floats);
         m->sums_floats = convoy_max(
             m->sums_floats, of->in_place ? m->family->rows * m->width : part_rows * convoy_round_up(of->strip_positions, m->width));
     }
