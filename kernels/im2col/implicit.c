@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL_PLANE = 512 }; /* positions; below, the ragged last tile of each image costs more than packing every tap apart */
+/* Positions of an image; below, its ragged last tile, or the short sums of a gradient, cost more than packing every tap apart. */
+enum { SMALL_PLANE = 512, SMALL_GRADIENT = 128 };
 
 /* An image under a kernel of its own size is one column of L: its elements become channels, the batch becomes the row. */
 static struct convoy_conv folded(const struct convoy_conv *problem)
@@ -72,7 +73,7 @@ convoy_status implicit_plan(const struct self *self, struct plan *plan, struct c
     m->view_count = (int32_t)phases;
     make_views(m);
     const int64_t positions = (int64_t)m->views[0].view.h.out * m->views[0].view.w.out;
-    m->spans = p->n > 1 && positions < SMALL_PLANE && positions % m->width ? p->n : 1;
+    m->spans = p->n > 1 && positions < (gradient ? SMALL_GRADIENT : SMALL_PLANE) && positions % m->width ? p->n : 1;
     m->images = p->n / m->spans;
 
     plan->numerics = (struct convoy_numerics){

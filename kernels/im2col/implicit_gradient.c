@@ -13,11 +13,12 @@
  * the workspace, and a second round adds them up in their order. */
 #include "conv.h"
 #include "implicit.h"
+#include "lower.h"
 #include <convoy/plugin.h>
 #include <string.h>
 
 enum {
-    STRIP = 256,             /* positions: a strip of one vector pair of dy^T is two thirds of an L1        */
+    STRIP = 784,             /* positions: a strip of one vector pair of dy^T is two thirds of an L1        */
     SUMS_FLOATS = 64 * 1024, /* of a task                                                                   */
     BLOCK_K = 128,
     FEW_CHANNELS = 8,
@@ -63,7 +64,7 @@ static void multiply(const struct implicit *m, const struct implicit_view *of, c
     const int64_t runs = apart ? 1 : taps, length = apart ? channels * taps : channels;
     const int64_t blocks = convoy_ceil_div(length, m->family->rows);
     struct mk_tile tile = {
-        .a_row = apart ? view->piece_floats : view->channel_floats,
+        .a_row = of->unpacked ? view->pixels : apart ? view->piece_floats : view->channel_floats,
         .a_col = 1,
         .b_row = m->width,
         .c_row = (apart ? 1 : taps) * m->block_k,
@@ -106,10 +107,14 @@ static void make_block(void *context, size_t task, size_t worker)
     for (int accumulate = 0; unit < unit_last; unit++, accumulate = 1) {
         const int64_t n = unit / of->strips * m->spans, first = unit % of->strips * of->strip_positions;
         const int64_t count = convoy_min(of->strip_positions, m->spans * of->view.pixels - first);
-        implicit_pack(m, call->plan->loops, &of->view, call->x, m->channels * m->p.groups, n, g * m->channels + c, channels, first,
-                      count, panel);
+        const float *rows = panel;
+        if (of->unpacked)
+            rows = call->x + ((n * m->p.groups + g) * m->channels + c) * of->view.pixels + first;
+        else
+            implicit_pack(m, call->plan->loops, &of->view, call->x, m->channels * m->p.groups, n, g * m->channels + c, channels,
+                          first, count, panel);
         turn_gradient(call, n, g, k, outputs, first, count, turned);
-        multiply(m, of, panel, turned, channels, outputs, count, accumulate, sums);
+        multiply(m, of, rows, turned, channels, outputs, count, accumulate, sums);
     }
     float *const dw = part ? call->partials + (part - 1) * conv_sum_floats(&m->p) : call->dw;
     m->turn(sums, m->block_k, channels * taps, outputs, dw + (g * m->outputs + k) * row + c * taps, row);
@@ -177,7 +182,8 @@ convoy_status implicit_gradient_plan(struct implicit *m, struct plan *plan, stru
     const int64_t tasks = m->p.groups * m->blocks_c * m->blocks_k;
     m->parts = tasks < ENOUGH_TASKS ? convoy_min(convoy_ceil_div(ENOUGH_TASKS, tasks), m->images * of->strips) : 1;
     m->tasks = (size_t)(tasks * m->parts);
-    m->panel_floats = convoy_round_up(m->block_c * of->view.channel_floats, 16);
+    of->unpacked = m->spans == 1 && lower_is_identity(&m->p);
+    m->panel_floats = of->unpacked ? 0 : convoy_round_up(m->block_c * of->view.channel_floats, 16);
     m->turned_floats = convoy_round_up(m->block_k * of->strip_positions, 16);
     m->sums_floats = convoy_round_up(m->block_c * taps * m->block_k, 16);
 

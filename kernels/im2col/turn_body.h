@@ -13,12 +13,15 @@ typedef float vec __attribute__((vector_size(LANES * 4)));
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+enum { AHEAD = 96 };
 static inline void turn_block(const float *from, int64_t from_row, float *to, int64_t to_row)
 {
     vec rows[LANES], next[LANES];
     UNROLL
-    for (int v = 0; v < LANES; v++)
+    for (int v = 0; v < LANES; v++) {
         memcpy(&rows[v], from + v * from_row, sizeof *rows);
+        __builtin_prefetch(from + v * from_row + AHEAD);
+    }
     UNROLL
     for (int round = 0; round < LOG_LANES; round++) {
         UNROLL
