@@ -32,9 +32,9 @@ struct implicit {
     int64_t images, spans;            /* positions of `spans` images follow one another; images*spans = p.n   */
     int32_t view_count;
     struct implicit_view *views;
-    int64_t chunk;       /* forward, backward-data: channels of one chain of sums                             */
-    int64_t blocks;      /* of rows, one tile each                                                            */
-    int64_t parts;       /* forward, backward-data: tasks that share the blocks; gradient: partial sums       */
+    int64_t chunk;              /* forward, backward-data: channels of one chain of sums                             */
+    int64_t blocks;             /* of rows, one tile each                                                            */
+    int64_t parts;              /* forward, backward-data: tasks that share the blocks; gradient: partial sums       */
     int64_t block_c, block_k;   /* gradient: channels of a task                                               */
     int64_t blocks_c, blocks_k; /* and tasks along them                                                       */
     size_t tasks, packs;

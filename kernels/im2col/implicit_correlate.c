@@ -18,7 +18,7 @@ enum {
     WHOLE_CHAIN = 576,         /* a sum this short is not cut                                               */
     CACHE_FLOATS = 208 * 1024, /* of a strip of L with its outputs: most of an L2 of one MiB                */
     STRIP_TILES = 28,
-    LINE = 16,       /* floats of a cache line                                                    */
+    LINE = 16, /* floats of a cache line                                                    */
     TASKS_PER_THREAD = 4
 };
 
@@ -72,7 +72,8 @@ static void pack_weights(void *context, size_t i, size_t worker)
         for (int64_t c = 0; c < m->chunk; c++)
             for (int32_t t = 0; t < view->h.taps; t++)
                 for (int32_t s = 0; s < view->w.taps; s++)
-                    *entry++ = (ptrdiff_t)(m->views[v].unpacked ? c * view->pixels : c * view->channel_floats + view_tap(view, t, s));
+                    *entry++ =
+                        (ptrdiff_t)(m->views[v].unpacked ? c * view->pixels : c * view->channel_floats + view_tap(view, t, s));
     }
 }
 
@@ -121,7 +122,8 @@ static void run_aside(mk_tile_fn *run, struct mk_tile *tile, int64_t rows, int64
 }
 
 /* Adds the packed chunk of channels from c on to the outputs of a block. */
-static void multiply(const struct call *call, const struct place *at, int64_t block, int64_t c, int64_t channels, const float *panel)
+static void multiply(const struct call *call, const struct place *at, int64_t block, int64_t c, int64_t channels,
+                     const float *panel)
 {
     const struct implicit *m = call->m;
     const struct mk_family *family = m->family;
@@ -174,8 +176,9 @@ static void scatter(const struct call *call, const struct place *at)
         for (int64_t q = at->first; q < at->first + at->count;) {
             const int64_t n = at->n + q / at->of->view.pixels, o = q % at->of->view.pixels / w->out, p = q % w->out;
             const int64_t count = convoy_min(w->out - p, at->first + at->count - q);
-            float *const to = call->y + (((n * m->p.groups + at->g) * m->outputs + k) * height + h->place_first + o * h->place_step) * width +
-                              w->place_first + p * w->place_step;
+            float *const to =
+                call->y + (((n * m->p.groups + at->g) * m->outputs + k) * height + h->place_first + o * h->place_step) * width +
+                w->place_first + p * w->place_step;
             if (w->place_step == 1)
                 memcpy(to, from, (size_t)count * sizeof *to);
             else
@@ -310,8 +313,8 @@ convoy_status implicit_correlate_plan(struct implicit *m, struct plan *plan, str
         m->tasks += (size_t)(m->images * p->groups * of->strips * m->parts);
         m->packs += (size_t)(p->groups * m->blocks);
         m->panel_floats = convoy_max(m->panel_floats, of->unpacked ? 0 : of->held * of->view.channel_floats);
-        m->sums_floats = convoy_max(
-            m->sums_floats, of->in_place ? m->family->rows * m->width : part_rows * convoy_round_up(of->strip_positions, m->width));
+        m->sums_floats = convoy_max(m->sums_floats, of->in_place ? m->family->rows * m->width
+                                                                 : part_rows * convoy_round_up(of->strip_positions, m->width));
     }
     m->panel_floats = convoy_round_up(m->panel_floats, 16);
     m->sums_floats = convoy_round_up(m->sums_floats, 16);

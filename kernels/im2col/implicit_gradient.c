@@ -64,7 +64,9 @@ static void multiply(const struct implicit *m, const struct implicit_view *of, c
     const int64_t runs = apart ? 1 : taps, length = apart ? channels * taps : channels;
     const int64_t blocks = convoy_ceil_div(length, m->family->rows);
     struct mk_tile tile = {
-        .a_row = of->unpacked ? view->pixels : apart ? view->piece_floats : view->channel_floats,
+        .a_row = of->unpacked ? view->pixels
+                 : apart      ? view->piece_floats
+                              : view->channel_floats,
         .a_col = 1,
         .b_row = m->width,
         .c_row = (apart ? 1 : taps) * m->block_k,

@@ -84,7 +84,8 @@ static convoy_status prepare(struct convoy_plan *base, const struct convoy_args 
 {
     const struct plan *plan = (const struct plan *)base;
     if (!convoy_slot(args, CONVOY_W) || !convoy_slot(args, CONVOY_PREPARED))
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "preparing needs the slots %d and %d", CONVOY_W, CONVOY_PREPARED);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "preparing needs the slots %d and %d", CONVOY_W,
+                           CONVOY_PREPARED);
     return plan->prepare(plan, args, err);
 }
 

@@ -22,8 +22,7 @@ static int64_t divisor(int64_t a, int64_t b)
  * stride divides phase + pad - r*dilation, from output o + (phase + pad - r*dilation)/stride. */
 struct axis axis_phase(int32_t in, int32_t out, int32_t stride, int32_t kernel, int32_t dilation, int32_t pad, int32_t phase)
 {
-    struct axis axis = {
-        .in = out, .out = (in - phase - 1) / stride + 1, .stride = 1, .place_first = phase, .place_step = stride};
+    struct axis axis = {.in = out, .out = (in - phase - 1) / stride + 1, .stride = 1, .place_first = phase, .place_step = stride};
     const int64_t common = divisor(dilation, stride);
     axis.tap_step = (int32_t)(stride / common);
     axis.step = -(dilation / common);
@@ -113,8 +112,8 @@ static void copy_run(const struct view *view, const float *plane, int64_t row, i
     }
 }
 
-static void copy_rows(const struct view *view, const struct loops *loops, const float *plane, int64_t row, int64_t col,
-                      int64_t o, int64_t p, int64_t count, float *to)
+static void copy_rows(const struct view *view, const struct loops *loops, const float *plane, int64_t row, int64_t col, int64_t o,
+                      int64_t p, int64_t count, float *to)
 {
     int64_t p_first, p_last;
     inside(view->w.in, view->w.out, view->w.stride, col, &p_first, &p_last);

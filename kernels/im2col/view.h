@@ -4,8 +4,8 @@
  *     L[(c, t, s)][o, p] = x[c][o*h.stride + h.offset + t*h.step][p*w.stride + w.offset + s*w.step]     (0 outside x)
  *
  * for outputs (o, p), written one after the other as positions q = o*w.out + p. The packed strip is lowered along the width only
- * (Cho & Brand, MEC, arXiv 1706.06873): taps t whose input rows differ by whole outputs share one piece, in which a tap's row of L
- * begins some rows of outputs earlier or later:
+ * (Cho & Brand, MEC, arXiv 1706.06873): taps t whose input rows differ by whole outputs share one piece, in which a tap's row of
+ * L begins some rows of outputs earlier or later:
  *
  *     L[(c, t, s)][first + i] = packed[c*channel_floats + view_tap(t, s) + i] */
 #ifndef CONVOY_IM2COL_VIEW_H
