@@ -82,7 +82,7 @@ struct place {
     const struct implicit_view *of;
     int64_t g, n, first, count; /* positions of the images from n on                                        */
     int64_t block_first, block_last;
-    float *panel, *sums, *edge;
+    float *panel, *sums;
 };
 
 static struct place place_of(const struct call *call, size_t i, size_t worker)
