@@ -135,8 +135,22 @@ static void judge_time(struct record *record, const struct options *options, con
              record->min_ns, needed, record->numerics, *peak_gflops);
 }
 
+/* Asked after the last round: profiling must not disturb what is timed. */
+static void ask_phases(struct entrant *entrant, const struct options *options)
+{
+    char request[64], *field[3];
+    snprintf(request, sizeof request, "phases\t%s", entrant->id);
+    if (!ask(entrant, options, request, field, 3) || !strcmp(field[1], "-"))
+        return;
+    snprintf(entrant->record.phases, sizeof entrant->record.phases, "%s", field[1]);
+    entrant->record.without_moves_ns = strtoll(field[2], NULL, 10);
+}
+
 static void finish(struct entrant *entrant, const struct options *options, const union problem *problem, double *peak_gflops)
 {
+    if (entrant->racing) {
+        ask_phases(entrant, options);
+    }
     if (entrant->racing) {
         char request[64], *field[1];
         snprintf(request, sizeof request, "close\t%s", entrant->id);

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "core/loader.h"
+#include "core/record.h"
 #include "verify/conform.h"
 #include "verify/guard.h"
 #include "verify/verify.h"
@@ -258,6 +259,24 @@ static convoy_status serve_batch(struct worker *worker, char **field, size_t fie
     return status;
 }
 
+/* "-": the plugin has no profiler, or tells nothing apart here. */
+static convoy_status serve_phases(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct bench_case **bench = bench_at(worker, field[1], err);
+    if (!bench)
+        return CONVOY_INVALID;
+    const struct convoy_profiler *profiler =
+        worker->plugin->extension ? worker->plugin->extension(CONVOY_PROFILE_ID) : NULL;
+    struct phases phases = {{0}};
+    const convoy_status status = profiler ? bench_phases(*bench, profiler, &phases, err) : CONVOY_OK;
+    char text[RECORD_PHASES_BYTES];
+    phases_print(&phases, text, sizeof text);
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s\t%lld", text[0] ? text : "-", (long long)phases_without_moves_ns(&phases));
+    return status;
+}
+
 static convoy_status serve_close(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
     (void)fields;
@@ -330,6 +349,7 @@ static const struct request {
     {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify},
     {"open", 7, serve_open},   {"batch", 2, serve_batch},       {"close", 2, serve_close},
     {"probe", 2, serve_probe}, {"run", 5, serve_run},           {"conform", 4, serve_conform},
+    {"phases", 2, serve_phases},
 };
 
 static void serve_line(struct worker *worker, char *line)

@@ -54,6 +54,11 @@ const struct record_column record_columns[] = {
     COLUMN(RECORD_REAL, peak_gflops,
            "10^9 operations per second that the machine does in a loop of multiply-adds from registers on the same number of "
            "threads, measured at the start of the run"),
+    COLUMN(RECORD_TEXT, phases,
+           "ns of one more execution by phase, as the plugin tells them apart; empty: it does not. median_ns is never made of them"),
+    COLUMN(RECORD_INT, without_moves_ns,
+           "ns, the sum of phases without reorder, upload and download: what the arithmetic alone takes; beside median_ns, never "
+           "in its place"),
     COLUMN(RECORD_INT, workspace_bytes, "bytes of scratch memory that the plan asks for"),
     COLUMN(RECORD_INT, prepared_bytes, "bytes of prepared weights; 0: the plan reads the weights themselves"),
     COLUMN(RECORD_INT, seed, "seed of the data"),
