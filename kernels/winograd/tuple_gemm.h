@@ -26,6 +26,8 @@ struct panels panels_make(const struct mk_family *family, int32_t columns, int64
 /* The first column of a panel; that of panel `count` is `columns`. */
 int32_t panel_column(const struct panels *panels, int32_t panel);
 
+enum { FETCHES = 2 };
+
 struct products {
     struct panels panels;
     const float *v, *u;
@@ -33,7 +35,9 @@ struct products {
     struct planes v_shape, m_shape;
     ptrdiff_t u_plane;
     int64_t tiles;
-    int32_t channels;
+    int32_t channels, points;
+    /* FETCHES rectangles of an image to be fetched meanwhile, in the order of need. NULL: the next plane of V is fetched. */
+    const struct pixels *fetch;
 };
 
 /* M[tile][k] = sum over c of V[tile][c] U[c][k] for one transform point and the columns of one panel. */
