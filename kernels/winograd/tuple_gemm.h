@@ -46,10 +46,11 @@ void tuple_product(const struct products *products, int32_t point, int32_t panel
 struct gradients {
     struct panels panels;
     const float *v, *m;
-    float *u; /* u[point*u_shape.plane + c*u_shape.row + k] */
+    float *u; /* u[point*u_shape.plane + c*u_shape.row + k - (first column of the panel `first`)] */
     struct planes v_shape, m_shape, u_shape;
     int64_t tiles;
     int32_t channels, accumulate;
+    int32_t first, end; /* the panels that are computed now */
 };
 
 /* dU[c][k] (+)= sum over tiles of V[tile][c] M[tile][k] for one transform point and the columns of one panel. */
