@@ -5,8 +5,8 @@
  * so the forward transform of x, the expansion of dy from m x m to alpha x alpha points, and for each point one product
  * dU[c][k] += sum over tiles of V[tile][c] M[tile][k] with the tiles as reduction.
  *
- * Many tiles: chunks of them one after another, each added to all of dU. Large filters: all tiles at once, and dU for a few panels
- * of columns at a time, so that it is filtered before it leaves the cache. */
+ * Many tiles: chunks of them one after another, each added to all of dU. Large filters: all tiles at once, and dU for a few
+ * panels of columns at a time, so that it is filtered before it leaves the cache. */
 #include "plan.h"
 #include <convoy/plugin.h>
 

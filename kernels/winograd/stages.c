@@ -92,8 +92,8 @@ void stage_inverse(const struct outputs *s, float *image, struct part part, stru
     }
 }
 
-static struct pixels rectangle(const struct image *image, const float *data, const struct box *box, int64_t y, int64_t x, int64_t rows,
-                               int64_t columns)
+static struct pixels rectangle(const struct image *image, const float *data, const struct box *box, int64_t y, int64_t x,
+                               int64_t rows, int64_t columns)
 {
     const int64_t top = convoy_max(0, y), left = convoy_max(0, x), bottom = convoy_min(image->h, y + rows),
                   right = convoy_min(image->w, x + columns);

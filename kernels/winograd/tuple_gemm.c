@@ -79,7 +79,7 @@ static int64_t fetch_calls(const struct pixels *f)
     return f->rows * f->runs * convoy_ceil_div(f->channels, SPLIT);
 }
 
-/* The far stream of a call: one run of 16 pixels in SPLIT channels, those of the last calls of all, so that what is fetched is not
+/* The far stream of a call: one run of 16 pixels in SPLIT channels, in the last calls of all, so that what is fetched is not
  * displaced before its use. */
 static void fetch_pixels(const struct products *g, int64_t call, int64_t calls, struct tuple_tile *tile)
 {

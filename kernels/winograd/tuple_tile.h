@@ -1,6 +1,6 @@
 /* tuple_tile: register tiles for products of at most SPLIT terms, which is all that the Winograd engine computes. Beside the
- * shared family (microkernel.h) they have the loop over terms unrolled, so that its end is predicted and the end of one tile overlaps
- * the start of the next, fetch their part of C at the start, and carry two streams of prefetches between the
+ * shared family (microkernel.h) they have the loop over terms unrolled, so that its end is predicted and the end of one tile
+ * overlaps the start of the next, fetch their part of C at the start, and carry two streams of prefetches between the
  * multiplications, for whoever comes next. Instruction sets without such a table use the shared family.
  * Knows strides only. All functions [any]; 4-byte alignment suffices. */
 #ifndef CONVOY_WINOGRAD_TUPLE_TILE_H
