@@ -4,15 +4,19 @@
 
 /* Bytes of V and M that mostly stay in the second level cache. More tiles than fit beside U still pay, because U is read less
  * often. */
-enum { FUSED_BYTES = 1 << 20 };
-/* Bytes of V and M of a chunk, roughly: a part of the last level cache, which also has to pass U. */
-enum { CHUNK_BYTES = 4 << 20 };
+enum { FUSED_BYTES = 3 << 19 };
+/* Bytes of V and M of a chunk, roughly: a part of the last level cache, which also has to pass U, and which others share. */
+enum { CHUNK_BYTES = 3 << 20 };
 /* For weight gradients more: every chunk reads and writes all of dU. */
-enum { GRADIENT_CHUNK_BYTES = 8 << 20 };
+enum { GRADIENT_CHUNK_BYTES = 4 << 20 };
+/* Beyond this, dU costs more in memory than V and M of all tiles, up to half its size, that are read once for each part of it. */
+enum { FILTER_BYTES = 12 << 20 };
+/* Bytes of dU at a time in that case. */
+enum { FILTER_PART_BYTES = 6 << 20 };
 /* With fewer tiles to a box the streaming of U is exposed. */
 enum { FUSED_TILES = 20 };
-/* A strip of this many pixels keeps its rows, before and after the column transform, in the first level cache. */
-enum { STRIP_PIXELS = 56 };
+/* Where a strip of this many pixels begins, a cache line begins too, in all images of ImageNet networks. */
+enum { STRIP_PIXELS = 112 };
 enum { STAGED_BOX_TILES = 28 };
 
 static void layer_init(const struct convoy_conv *p, int32_t m, struct layer *layer)
@@ -101,6 +105,23 @@ static void weights_init(const struct self *self, int32_t r, struct weights *wei
     }
 }
 
+static int64_t du_bytes(const struct layer *layer, int32_t columns)
+{
+    return (int64_t)layer->alpha * layer->alpha * layer->in_c * row_of(columns) * (int64_t)sizeof(float);
+}
+
+/* Panels of dU at a time: with only one chunk, as many as stay in a cache, in whole blocks of channels. */
+static int32_t du_panels(const struct plan *plan)
+{
+    const struct panels *panels = &plan->panels;
+    const int32_t width = panels->vectors * panels->family->lanes, whole = width % BLOCK ? BLOCK / panels->family->lanes : 1;
+    int32_t count = whole;
+    while (count < panels->count && (plan->tiling.chunk_count > 1 ||
+                                     du_bytes(&plan->layer, (count + whole) * width) <= FILTER_PART_BYTES))
+        count += whole;
+    return (int32_t)convoy_min(count, panels->count);
+}
+
 /* Chooses the schedule and cuts the layer into boxes. */
 static int plan_schedule(struct plan *plan)
 {
@@ -112,7 +133,10 @@ static int plan_schedule(struct plan *plan)
     plan->fused = !gradient && fit >= FUSED_TILES && tiles >= (int64_t)FUSED_TILES * plan->host->threads;
     if (plan->fused)
         return tiling_make(layer, convoy_min(fit, tiles / plan->host->threads), STRIP_PIXELS, 1, &plan->tiling);
-    const int64_t chunk_tiles = convoy_max((gradient ? GRADIENT_CHUNK_BYTES : CHUNK_BYTES) / tile_bytes, SPLIT);
+    int64_t chunk_tiles = convoy_max((gradient ? GRADIENT_CHUNK_BYTES : CHUNK_BYTES) / tile_bytes, SPLIT);
+    const int64_t filter_bytes = du_bytes(layer, layer->out_c);
+    if (gradient && filter_bytes > FILTER_BYTES && 2 * tiles * tile_bytes <= filter_bytes)
+        chunk_tiles = tiles;
     return tiling_make(layer, STAGED_BOX_TILES, STRIP_PIXELS, chunk_tiles, &plan->tiling);
 }
 
@@ -132,7 +156,8 @@ static void size_memory(const struct self *self, struct plan *plan)
     const int64_t workers = plan->host->threads;
     int64_t workspace = workers * plan->scratch_floats + (plan->fused ? workers : 1) * (plan->v_floats + plan->m_floats);
     if (gradient) {
-        plan->u = planes_of(layer->out_c, layer->in_c);
+        plan->du_panels = du_panels(plan);
+        plan->u = planes_of(panel_column(&plan->panels, plan->du_panels), layer->in_c);
         plan->du_floats = points * plan->u.plane;
         workspace += plan->du_floats;
     } else {

@@ -6,6 +6,7 @@
 
 #include "microkernel.h"
 #include "stages.h"
+#include "tuple_tile.h"
 
 enum { SPLIT = 64 };
 
@@ -13,6 +14,7 @@ enum { SPLIT = 64 };
  * its columns side by side. */
 struct panels {
     const struct mk_family *family;
+    const struct tuple_tiles *tiles; /* NULL: those of the family */
     int32_t vectors;
     int32_t columns; /* a multiple of BLOCK */
     int32_t count;
@@ -24,6 +26,8 @@ struct panels panels_make(const struct mk_family *family, int32_t columns, int64
 /* The first column of a panel; that of panel `count` is `columns`. */
 int32_t panel_column(const struct panels *panels, int32_t panel);
 
+enum { FETCHES = 2 };
+
 struct products {
     struct panels panels;
     const float *v, *u;
@@ -31,7 +35,9 @@ struct products {
     struct planes v_shape, m_shape;
     ptrdiff_t u_plane;
     int64_t tiles;
-    int32_t channels;
+    int32_t channels, points;
+    /* FETCHES rectangles of an image to be fetched meanwhile, in the order of need. NULL: the next plane of V is fetched. */
+    const struct pixels *fetch;
 };
 
 /* M[tile][k] = sum over c of V[tile][c] U[c][k] for one transform point and the columns of one panel. */
@@ -40,10 +46,11 @@ void tuple_product(const struct products *products, int32_t point, int32_t panel
 struct gradients {
     struct panels panels;
     const float *v, *m;
-    float *u; /* u[point*u_shape.plane + c*u_shape.row + k] */
+    float *u; /* u[point*u_shape.plane + c*u_shape.row + k - (first column of the panel `first`)] */
     struct planes v_shape, m_shape, u_shape;
     int64_t tiles;
     int32_t channels, accumulate;
+    int32_t first, end; /* the panels that are computed now */
 };
 
 /* dU[c][k] (+)= sum over tiles of V[tile][c] M[tile][k] for one transform point and the columns of one panel. */
