@@ -1,9 +1,11 @@
-/* plan: everything that is decided before data are seen, for the three passes of a stride 1 convolution.
+/* plan: everything that is decided before data are seen, for the three passes of a convolution.
  * Forward and backward data are one engine: the second runs from dy to dx with the channels exchanged, the filters rotated by
  * 180 degrees and the padding r-1-p. Weight gradients are its adjoint (conv_bwd_weights.c). */
 #ifndef CONVOY_WINOGRAD_PLAN_H
 #define CONVOY_WINOGRAD_PLAN_H
 
+#include "fold.h"
+#include "route.h"
 #include "weights.h"
 #include <convoy/convoy.h>
 
@@ -24,6 +26,8 @@ struct plan {
     struct layer layer; /* of one group                                                           */
     int32_t groups;
     const struct transform *transform;
+    struct fold fold; /* x or dx, where the layer is a folded one */
+    struct sharing sharing;
     struct weights weights;
     struct windows windows;  /* of x (weight gradients and forward) or dy (backward data)              */
     struct windows expanded; /* of dy, for weight gradients                                            */
@@ -34,14 +38,15 @@ struct plan {
     struct planes v, m, u; /* strides of V, M and dU                                                 */
     ptrdiff_t u_plane;     /* of prepared weights                                                    */
     int64_t u_floats, scratch_floats, v_floats, m_floats, du_floats; /* per group; per worker; per chunk          */
+    int64_t from_floats, to_floats, fold_floats; /* of one group of one image in memory; of a folded group        */
     int64_t weight_floats; /* weights of one group                                                   */
     uint64_t workspace_bytes, prepared_bytes;
     struct convoy_numerics numerics;
     char algorithm[40];
 };
 
-/* supports() has said yes. Returns NULL where there is no memory. */
-struct plan *plan_make(const struct self *self, const struct convoy_conv *problem);
+/* supports() has said yes and found the route. Returns NULL where there is no memory. */
+struct plan *plan_make(const struct self *self, const struct convoy_conv *problem, const struct route *route);
 void plan_destroy(struct plan *plan);
 
 void conv_prepare(const struct plan *plan, const float *w, float *u);

@@ -19,7 +19,8 @@ static const uint32_t known_flags[CONVOY_OP_COUNT] = {
     [CONVOY_CONV_BWD_WEIGHTS] = CONVOY_WITH_BIAS,
 };
 
-static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *head, struct convoy_error *err)
+static convoy_status judge(const struct convoy_instance *instance, const struct convoy_problem *head, struct route *route,
+                           struct convoy_error *err)
 {
     const struct self *self = (const struct self *)instance;
     if (head->op != CONVOY_CONV_FWD && head->op != CONVOY_CONV_BWD_DATA && head->op != CONVOY_CONV_BWD_WEIGHTS)
@@ -36,11 +37,9 @@ static convoy_status supports(const struct convoy_instance *instance, const stru
     if (head->flags & ~known_flags[head->op])
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_FLAGS, "operation %u takes flags %#x here, got %#x", head->op,
                            known_flags[head->op], head->flags);
-    if (p->kh != p->kw)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_KERNEL, "F(%d,r) here needs a square kernel, got %dx%d", self->m,
-                           p->kh, p->kw);
-    if (!transform_find(self->transforms, self->m, p->kh))
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_KERNEL, "there is no F(%d,%d) here", self->m, p->kh);
+    const convoy_status found = route_find(self->transforms, self->m, p, route, err);
+    if (found != CONVOY_OK)
+        return found;
     if (head->op == CONVOY_CONV_BWD_WEIGHTS && !self->gradient_r)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OP, "weight gradients of F(%d,%d) are not accurate enough",
                            self->m, p->kh);
@@ -51,13 +50,13 @@ static convoy_status supports(const struct convoy_instance *instance, const stru
     if (head->op == CONVOY_CONV_BWD_WEIGHTS && (p->oh < self->m || p->ow < self->m))
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE,
                            "weight gradients of F(%d,%d) need a whole tile of outputs, got %dx%d", self->m, p->kh, p->oh, p->ow);
-    if (p->stride_h != 1 || p->stride_w != 1)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_STRIDE, "F(%d,%d) needs stride 1, got %dx%d", self->m, p->kh,
-                           p->stride_h, p->stride_w);
-    if (p->dil_h != 1 || p->dil_w != 1)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_DILATION, "F(%d,%d) needs dilation 1, got %dx%d", self->m, p->kh,
-                           p->dil_h, p->dil_w);
     return CONVOY_OK;
+}
+
+static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *head, struct convoy_error *err)
+{
+    struct route route;
+    return judge(instance, head, &route, err);
 }
 
 static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
@@ -144,10 +143,11 @@ static const struct convoy_plan_ops gradient_ops = {
 static convoy_status make_plan(struct convoy_instance *instance, const struct convoy_problem *problem, struct convoy_plan **out,
                                struct convoy_error *err)
 {
-    const convoy_status status = supports(instance, problem, err);
+    struct route route;
+    const convoy_status status = judge(instance, problem, &route, err);
     if (status != CONVOY_OK)
         return status;
-    struct plan *plan = plan_make((const struct self *)instance, (const struct convoy_conv *)problem);
+    struct plan *plan = plan_make((const struct self *)instance, (const struct convoy_conv *)problem, &route);
     if (!plan)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
     plan->base.ops = problem->op == CONVOY_CONV_BWD_WEIGHTS ? &gradient_ops : &prepared_ops;
@@ -202,7 +202,7 @@ const struct convoy_plugin convoy_plugin_v1 = {
     .name = "winograd",
     .version = "1.0",
     .author = "the Convoy authors",
-    .summary = "minimal filtering F(m,r) of stride 1 convolutions, all three passes; the variant is m",
+    .summary = "minimal filtering F(m,r), strides by phases, all three passes; the variant is m",
     .variants = variant_names,
     .threading = CONVOY_THREADS_HOST,
     .open = open_instance,

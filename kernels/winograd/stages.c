@@ -50,7 +50,7 @@ void stage_inverse(const struct outputs *s, float *image, const struct box *box,
                    const float *planes, const float *bias, float *scratch)
 {
     const struct image *to = &s->image;
-    const int32_t m = s->transform->m, tiles = box->tw_end - box->tw;
+    const int32_t m = s->transform->out, tiles = box->tw_end - box->tw;
     const ptrdiff_t pitch = pitch_of(m * tiles);
     const struct pixel_row row = {to->channel_stride, (int32_t)convoy_min(BLOCK, to->channels - k), to->w};
     const int64_t pixels = convoy_min((int64_t)m * tiles, to->w - (int64_t)box->tw * m);

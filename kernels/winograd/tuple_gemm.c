@@ -44,12 +44,32 @@ static void prefetch_part(const float *from, int64_t floats, int64_t part, int64
         __builtin_prefetch(from + line * BLOCK);
 }
 
-void tuple_product(const struct products *g, int32_t point, int32_t panel)
+static int32_t sharing_axis(const struct sharing *s)
+{
+    return (int32_t)convoy_min(s->alpha, s->singles + 1);
+}
+
+int32_t sharing_planes(const struct sharing *s)
+{
+    return sharing_axis(s) * sharing_axis(s);
+}
+
+struct range {
+    int32_t first, last;
+};
+
+/* The points of one axis that use number `at` of it. */
+static struct range sharing_range(const struct sharing *s, int32_t at)
+{
+    return (struct range){at, at < s->singles ? at : s->alpha - 1};
+}
+
+static void product_of_point(const struct products *g, int32_t point, int32_t plane, int32_t panel)
 {
     const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
     const int64_t parts = convoy_ceil_div(g->tiles, rows_of(g->panels.family, vectors));
     const int32_t width = vectors * g->panels.family->lanes;
-    const float *u = g->u + point * g->u_plane + (int64_t)column * g->channels;
+    const float *u = g->u + plane * g->u_plane + (int64_t)column * g->channels;
     struct mk_tile tile = {.a_row = g->v_shape.row, .a_col = 1, .b_row = width, .c_row = g->m_shape.row};
     for (int32_t c = 0; c < g->channels; c += SPLIT) {
         tile.k = convoy_min(SPLIT, g->channels - c);
@@ -65,7 +85,17 @@ void tuple_product(const struct products *g, int32_t point, int32_t panel)
     }
 }
 
-void tuple_gradient(const struct gradients *g, int32_t point, int32_t panel)
+void tuple_product(const struct products *g, int32_t plane, int32_t panel)
+{
+    const int32_t axis = sharing_axis(&g->sharing);
+    const struct range i = sharing_range(&g->sharing, plane / axis), j = sharing_range(&g->sharing, plane % axis);
+    for (int32_t row = i.first; row <= i.last; row++) {
+        for (int32_t at = j.first; at <= j.last; at++)
+            product_of_point(g, row * g->sharing.alpha + at, plane, panel);
+    }
+}
+
+static void gradient_of_point(const struct gradients *g, int32_t point, int32_t plane, int32_t accumulate, int32_t panel)
 {
     const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
     const int64_t parts = convoy_ceil_div(g->channels, rows_of(g->panels.family, vectors)),
@@ -76,15 +106,25 @@ void tuple_gradient(const struct gradients *g, int32_t point, int32_t panel)
     int64_t call = parts * splits * panel;
     for (int64_t t = 0; t < g->tiles; t += SPLIT) {
         tile.k = convoy_min(SPLIT, g->tiles - t);
-        tile.accumulate = g->accumulate || t > 0;
+        tile.accumulate = accumulate || t > 0;
         for (int64_t part = 0; part < parts; part++, call++) {
             const int64_t first = part * g->channels / parts, last = (part + 1) * g->channels / parts;
             prefetch_part(v + g->v_shape.plane, g->v_shape.plane, call, calls);
             prefetch_part(m + g->m_shape.plane, g->m_shape.plane, call, calls);
             tile.a = v + t * g->v_shape.row + first;
             tile.b = m + t * g->m_shape.row + column;
-            tile.c = g->u + point * g->u_shape.plane + first * g->u_shape.row + column;
+            tile.c = g->u + plane * g->u_shape.plane + first * g->u_shape.row + column;
             g->panels.family->tile[last - first - 1][vectors - 1](&tile);
         }
+    }
+}
+
+void tuple_gradient(const struct gradients *g, int32_t plane, int32_t panel)
+{
+    const int32_t axis = sharing_axis(&g->sharing);
+    const struct range i = sharing_range(&g->sharing, plane / axis), j = sharing_range(&g->sharing, plane % axis);
+    for (int32_t row = i.first; row <= i.last; row++) {
+        for (int32_t at = j.first; at <= j.last; at++)
+            gradient_of_point(g, row * g->sharing.alpha + at, plane, g->accumulate || row > i.first || at > j.first, panel);
     }
 }

@@ -1,0 +1,26 @@
+/* fold: the phases of an image as channels. Pixel (y,x) of channel c, counted from the corner of the padding, is pixel (y/s,x/s)
+ * of the folded channel (c*s + y%s)*s + x%s, so that a convolution of stride s becomes one of stride 1. One group at a time.
+ * Knows images; must not know tiles. */
+#ifndef CONVOY_WINOGRAD_FOLD_H
+#define CONVOY_WINOGRAD_FOLD_H
+
+#include <convoy/convoy.h>
+#include <stddef.h>
+
+struct fold {
+    int32_t stride; /* 1: nothing is folded */
+    int32_t n, channels, h, w;
+    int32_t pad_t, pad_l;
+    ptrdiff_t image_stride;     /* floats between images of the tensor */
+    int32_t folded_h, folded_w; /* what does not come from the image is 0 */
+};
+
+int64_t fold_floats(const struct fold *fold);
+
+/* The group that begins at `image` to folded[n][c*s*s][h][w]. */
+void fold_image(const struct convoy_host *host, const struct fold *fold, const float *image, float *folded);
+
+/* The reverse: every pixel of the image is written. */
+void unfold_image(const struct convoy_host *host, const struct fold *fold, const float *folded, float *image);
+
+#endif
