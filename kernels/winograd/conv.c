@@ -39,23 +39,25 @@ static void fused_task(void *context, size_t i, size_t worker)
     const int32_t planes = sharing_planes(&plan->sharing);
     float *scratch = run->scratch + (int64_t)worker * plan->scratch_floats;
     float *v = run->v + (int64_t)worker * (plan->v_floats + plan->m_floats), *m = v + plan->v_floats;
-    for (int32_t block = 0; block < run->in_blocks; block++)
-        stage_forward(&plan->windows, run->from, box, block * BLOCK, &plan->v, v, scratch);
+    for (size_t block = 0; block < (size_t)run->in_blocks; block++)
+        stage_forward(&plan->windows, run->from, tiling_part(&plan->tiling, (int64_t)i, block, run->in_blocks),
+                      tiling_part(&plan->tiling, (int64_t)i, block + 1, run->in_blocks), &plan->v, v, scratch);
     const struct products products = products_of(run, v, m, box->tiles);
     for (int32_t plane = 0; plane < planes; plane++) {
         for (int32_t panel = 0; panel < plan->panels.count; panel++)
             tuple_product(&products, plane, panel);
     }
-    for (int32_t block = 0; block < run->out_blocks; block++)
-        stage_inverse(&plan->outputs, run->to, box, block * BLOCK, &plan->m, m, run->bias, scratch);
+    for (size_t block = 0; block < (size_t)run->out_blocks; block++)
+        stage_inverse(&plan->outputs, run->to, tiling_part(&plan->tiling, (int64_t)i, block, run->out_blocks),
+                      tiling_part(&plan->tiling, (int64_t)i, block + 1, run->out_blocks), &plan->m, m, run->bias, scratch);
 }
 
 static void forward_task(void *context, size_t i, size_t worker)
 {
     const struct run *run = context;
-    const size_t blocks = (size_t)run->in_blocks;
-    const struct box *box = &run->plan->tiling.boxes[run->chunk->box + (int64_t)(i / blocks)];
-    stage_forward(&run->plan->windows, run->from, box, (int32_t)(i % blocks) * BLOCK, &run->plan->v, run->v,
+    const struct tiling *tiling = &run->plan->tiling;
+    stage_forward(&run->plan->windows, run->from, tiling_part(tiling, run->chunk->box, i, run->in_blocks),
+                  tiling_part(tiling, run->chunk->box, i + 1, run->in_blocks), &run->plan->v, run->v,
                   run->scratch + (int64_t)worker * run->plan->scratch_floats);
 }
 
@@ -70,9 +72,9 @@ static void product_task(void *context, size_t i, size_t worker)
 static void inverse_task(void *context, size_t i, size_t worker)
 {
     const struct run *run = context;
-    const size_t blocks = (size_t)run->out_blocks;
-    const struct box *box = &run->plan->tiling.boxes[run->chunk->box + (int64_t)(i / blocks)];
-    stage_inverse(&run->plan->outputs, run->to, box, (int32_t)(i % blocks) * BLOCK, &run->plan->m, run->m, run->bias,
+    const struct tiling *tiling = &run->plan->tiling;
+    stage_inverse(&run->plan->outputs, run->to, tiling_part(tiling, run->chunk->box, i, run->out_blocks),
+                  tiling_part(tiling, run->chunk->box, i + 1, run->out_blocks), &run->plan->m, run->m, run->bias,
                   run->scratch + (int64_t)worker * run->plan->scratch_floats);
 }
 

@@ -15,18 +15,20 @@ struct run {
     int32_t in_blocks, out_blocks;
 };
 
+/* Parts of all boxes of x, then of dy. */
 static void transform_task(void *context, size_t i, size_t worker)
 {
     const struct run *run = context;
     const struct plan *plan = run->plan;
-    const size_t blocks = (size_t)(run->in_blocks + run->out_blocks);
-    const struct box *box = &plan->tiling.boxes[run->chunk->box + (int64_t)(i / blocks)];
-    const int32_t block = (int32_t)(i % blocks), out = block - run->in_blocks;
+    const size_t in = (size_t)(run->chunk->box_end - run->chunk->box) * (size_t)run->in_blocks;
     float *scratch = run->scratch + (int64_t)worker * plan->scratch_floats;
-    if (out < 0)
-        stage_forward(&plan->windows, run->x, box, block * BLOCK, &plan->v, run->v, scratch);
+    const int64_t box = run->chunk->box;
+    if (i < in)
+        stage_forward(&plan->windows, run->x, tiling_part(&plan->tiling, box, i, run->in_blocks),
+                      tiling_part(&plan->tiling, box, i + 1, run->in_blocks), &plan->v, run->v, scratch);
     else
-        stage_forward(&plan->expanded, run->dy, box, out * BLOCK, &plan->m, run->m, scratch);
+        stage_forward(&plan->expanded, run->dy, tiling_part(&plan->tiling, box, i - in, run->out_blocks),
+                      tiling_part(&plan->tiling, box, i - in + 1, run->out_blocks), &plan->m, run->m, scratch);
 }
 
 static void product_task(void *context, size_t i, size_t worker)

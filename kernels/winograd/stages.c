@@ -14,14 +14,25 @@ int64_t stage_scratch_floats(int32_t step, int32_t taps, int32_t alpha, int32_t 
     return ((int64_t)step * (tile_rows - 1) + taps + alpha) * pitch_of(step * (tile_columns - 1) + taps);
 }
 
-void stage_forward(const struct windows *s, const float *image, const struct box *box, int32_t c, const struct planes *shape,
+/* Floats from the first pixel of one part to that of the next; tiles are `step` pixels apart. */
+static ptrdiff_t distance(const struct image *image, int32_t step, struct part from, struct part to)
+{
+    const struct box *a = from.box, *b = to.box;
+    return (b->n - a->n) * image->image_stride + (to.channel - from.channel) * image->channel_stride +
+           (ptrdiff_t)step * (b->th - a->th) * image->w + (ptrdiff_t)step * (b->tw - a->tw);
+}
+
+void stage_forward(const struct windows *s, const float *image, struct part part, struct part next, const struct planes *shape,
                    float *planes, float *scratch)
 {
+    const struct box *box = part.box;
+    const int32_t c = part.channel;
     const struct image *from = &s->image;
     const int32_t tiles = box->tw_end - box->tw, rows = s->step * (box->th_end - box->th - 1) + s->taps;
     const int32_t pixels = s->step * (tiles - 1) + s->taps;
     const ptrdiff_t pitch = pitch_of(pixels);
-    const struct pixel_row row = {from->channel_stride, (int32_t)convoy_min(BLOCK, from->channels - c), from->w};
+    const struct pixel_row row = {from->channel_stride, distance(from, s->step, part, next),
+                                  (int32_t)convoy_min(BLOCK, from->channels - c), from->w};
     const int64_t x0 = (int64_t)box->tw * s->step + s->off_w, y0 = (int64_t)box->th * s->step + s->off_h;
     float *columns = scratch + rows * pitch;
     struct columns vertical = {.from_row = pitch, .to = columns, .to_row = pitch, .pixels = pixels};
@@ -46,13 +57,16 @@ void stage_forward(const struct windows *s, const float *image, const struct box
     }
 }
 
-void stage_inverse(const struct outputs *s, float *image, const struct box *box, int32_t k, const struct planes *shape,
+void stage_inverse(const struct outputs *s, float *image, struct part part, struct part next, const struct planes *shape,
                    const float *planes, const float *bias, float *scratch)
 {
+    const struct box *box = part.box;
+    const int32_t k = part.channel;
     const struct image *to = &s->image;
     const int32_t m = s->transform->out, tiles = box->tw_end - box->tw;
     const ptrdiff_t pitch = pitch_of(m * tiles);
-    const struct pixel_row row = {to->channel_stride, (int32_t)convoy_min(BLOCK, to->channels - k), to->w};
+    const struct pixel_row row = {to->channel_stride, distance(to, m, part, next),
+                                  (int32_t)convoy_min(BLOCK, to->channels - k), to->w};
     const int64_t pixels = convoy_min((int64_t)m * tiles, to->w - (int64_t)box->tw * m);
     float added[BLOCK] = {0};
     for (int32_t lane = 0; bias && lane < row.channels; lane++)

@@ -11,9 +11,11 @@
 
 enum { BLOCK = 16 }; /* channels of a pixel */
 
-/* One row of an image, `width` floats for each of `channels` <= 16 channels. */
+/* One row of an image, `width` floats for each of `channels` <= 16 channels. Who reads or writes a pixel fetches the one that
+ * lies `ahead` floats further on: the channels are planes, far from each other, so no hardware prefetcher follows. Nothing is
+ * read there, any address will do. */
 struct pixel_row {
-    ptrdiff_t channel_stride;
+    ptrdiff_t channel_stride, ahead;
     int32_t channels;
     int64_t width;
 };
@@ -59,7 +61,8 @@ struct transform_family {
     /* Pixels x0 .. x0+pixels-1 of a row to `to`, 16 floats each; those outside 0..width-1 and absent channels become 0.
      * Writes up to the next multiple of 16 pixels. Never reads outside the row. */
     void (*gather)(const float *row, const struct pixel_row *shape, int64_t x0, int64_t pixels, float *to);
-    /* The reverse: `pixels` pixels plus bias[16], cut at 0 if relu, to row + x0. Never writes outside the pixels. */
+    /* The reverse: `pixels` pixels plus bias[16], cut at 0 if relu, to `row`. Never writes outside the pixels, reads up to the next
+     * multiple of 16 of them. */
     void (*scatter)(const float *from, int64_t pixels, const float *bias, int relu, const struct pixel_row *shape, float *row);
     const struct transform *transforms;
     int32_t count;

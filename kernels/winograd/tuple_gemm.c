@@ -1,5 +1,6 @@
 #include "tuple_gemm.h"
 #include <convoy/plugin.h>
+#include <string.h>
 
 enum { AHEAD = 2 }; /* chunks of U between use and fetch */
 
@@ -12,6 +13,16 @@ static int32_t rows_of(const struct mk_family *family, int32_t vectors)
     return rows;
 }
 
+static const struct tuple_tiles *tiles_of(const struct mk_family *family)
+{
+#if defined(__x86_64__)
+    if (!strcmp(family->name, "avx512"))
+        return &tuple_tiles_avx512;
+#endif
+    (void)family;
+    return NULL;
+}
+
 struct panels panels_make(const struct mk_family *family, int32_t columns, int64_t rows)
 {
     int32_t vectors = family->vectors;
@@ -22,7 +33,11 @@ struct panels panels_make(const struct mk_family *family, int32_t columns, int64
     /* Columns are whole blocks, so a panel may be no narrower than what is left over: no power of two, no remainder of a vector.
      */
     const int32_t width = vectors * family->lanes;
-    return (struct panels){.family = family, .vectors = vectors, .columns = columns, .count = (columns + width - 1) / width};
+    return (struct panels){.family = family,
+                           .tiles = tiles_of(family),
+                           .vectors = vectors,
+                           .columns = columns,
+                           .count = (columns + width - 1) / width};
 }
 
 int32_t panel_column(const struct panels *p, int32_t panel)
@@ -64,23 +79,49 @@ static struct range sharing_range(const struct sharing *s, int32_t at)
     return (struct range){at, at < s->singles ? at : s->alpha - 1};
 }
 
+static void shared_product(const struct products *g, const struct tuple_tile *t, int64_t rows, int32_t vectors, int64_t part,
+                           int64_t parts)
+{
+    const struct mk_tile tile = {.a = t->a,
+                                 .a_row = t->a_stride,
+                                 .a_col = 1,
+                                 .b = t->b,
+                                 .b_row = t->b_stride,
+                                 .c = t->c,
+                                 .c_row = t->c_stride,
+                                 .k = t->k,
+                                 .accumulate = t->accumulate};
+    prefetch_part((const float *)t->near, SPLIT * t->b_stride, part, parts);
+    g->panels.family->tile[rows - 1][vectors - 1](&tile);
+}
+
 static void product_of_point(const struct products *g, int32_t point, int32_t plane, int32_t panel)
 {
     const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
     const int64_t parts = convoy_ceil_div(g->tiles, rows_of(g->panels.family, vectors));
     const int32_t width = vectors * g->panels.family->lanes;
+    const ptrdiff_t chunk_bytes = (ptrdiff_t)sizeof(float) * SPLIT * width;
     const float *u = g->u + plane * g->u_plane + (int64_t)column * g->channels;
-    struct mk_tile tile = {.a_row = g->v_shape.row, .a_col = 1, .b_row = width, .c_row = g->m_shape.row};
+    const float *v = g->v + point * g->v_shape.plane;
+    struct tuple_tile tile = {.a_stride = g->v_shape.row, .b_stride = width, .c_stride = g->m_shape.row};
+    tile.near_step = chunk_bytes / SPLIT / parts;
+    const int64_t calls = parts * convoy_ceil_div(g->channels, SPLIT) * g->panels.count;
+    int64_t call = calls / g->panels.count * panel;
+    tile.far_step = (ptrdiff_t)((int64_t)sizeof(float) * g->v_shape.plane / (calls * SPLIT));
     for (int32_t c = 0; c < g->channels; c += SPLIT) {
         tile.k = convoy_min(SPLIT, g->channels - c);
         tile.accumulate = c > 0;
         tile.b = u + (int64_t)c * width;
-        for (int64_t part = 0; part < parts; part++) {
+        for (int64_t part = 0; part < parts; part++, call++) {
             const int64_t first = part * g->tiles / parts, last = (part + 1) * g->tiles / parts;
-            prefetch_part(tile.b + AHEAD * SPLIT * width, SPLIT * width, part, parts);
-            tile.a = g->v + point * g->v_shape.plane + first * g->v_shape.row + c;
+            tile.near = (const char *)tile.b + AHEAD * chunk_bytes + part * SPLIT * tile.near_step;
+            tile.far = (const char *)(v + g->v_shape.plane) + call * SPLIT * tile.far_step;
+            tile.a = v + first * g->v_shape.row + c;
             tile.c = g->m + point * g->m_shape.plane + first * g->m_shape.row + column;
-            g->panels.family->tile[last - first - 1][vectors - 1](&tile);
+            if (g->panels.tiles)
+                g->panels.tiles->product[last - first - 1][vectors - 1](&tile);
+            else
+                shared_product(g, &tile, last - first, vectors, part, parts);
         }
     }
 }

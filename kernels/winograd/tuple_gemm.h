@@ -6,6 +6,7 @@
 
 #include "microkernel.h"
 #include "stages.h"
+#include "tuple_tile.h"
 
 enum { SPLIT = 64 };
 
@@ -13,6 +14,7 @@ enum { SPLIT = 64 };
  * its columns side by side. */
 struct panels {
     const struct mk_family *family;
+    const struct tuple_tiles *tiles; /* NULL: those of the family */
     int32_t vectors;
     int32_t columns; /* a multiple of BLOCK */
     int32_t count;
