@@ -157,6 +157,41 @@ static int plan_schedule(struct plan *plan)
     return tiling_make(layer, STAGED_BOX_TILES, strip, chunk_tiles, &plan->tiling);
 }
 
+/* Few input channels: lanes over tiles. Returns 0 where the other schedules are to be used. */
+static int plan_stem(const struct self *self, struct plan *plan)
+{
+    const struct layer *layer = &plan->layer;
+    const struct transform *t = plan->transform;
+    if (plan->problem.head.op != CONVOY_CONV_FWD || t->form != FORM_DENSE || layer->in_c > STEM_MOST_CHANNELS)
+        return 0;
+    plan->stem_transform = stem_find(self->family->name, t->m, t->r);
+    if (!plan->stem_transform)
+        return 0;
+    const int32_t halo = stem_halo(t->m, t->alpha);
+    plan->phases = plan->fold;
+    plan->phases.stride = plan->fold.stride * t->m;
+    plan->phases.folded_h = layer->tiles_h + halo;
+    plan->phases.folded_w = layer->tiles_w + halo;
+    plan->stem = (struct stem){.m = t->m,
+                               .channels = layer->in_c,
+                               .filters = layer->out_c,
+                               .stride = plan->fold.stride,
+                               .row = plan->phases.folded_w,
+                               .tiles_h = layer->tiles_h,
+                               .tiles_w = layer->tiles_w,
+                               .phase = (ptrdiff_t)plan->phases.folded_h * plan->phases.folded_w,
+                               .out_h = layer->out_h,
+                               .out_w = layer->out_w,
+                               .relu = plan->outputs.relu};
+    plan->phases_floats = fold_floats(&plan->phases);
+    plan->v_floats = (int64_t)t->alpha * t->alpha * layer->in_c * STEM_TILES;
+    plan->u_floats = stem_u_floats(layer->in_c, t->alpha, layer->out_c);
+    plan->prepared_bytes = (uint64_t)(plan->groups * plan->u_floats) * sizeof(float);
+    plan->workspace_bytes =
+        (uint64_t)(plan->host->threads * plan->v_floats + plan->phases_floats + STEM_SLACK) * sizeof(float);
+    return 1;
+}
+
 static void size_memory(const struct self *self, struct plan *plan)
 {
     const struct layer *layer = &plan->layer;
@@ -202,11 +237,13 @@ struct plan *plan_make(const struct self *self, const struct convoy_conv *proble
     layer_init(problem, t, &plan->fold, &plan->layer);
     weights_init(self, t, &plan->weights);
     bind_tensors(self, plan);
-    if (!plan_schedule(plan)) {
-        free(plan);
-        return NULL;
+    if (!plan_stem(self, plan)) {
+        if (!plan_schedule(plan)) {
+            free(plan);
+            return NULL;
+        }
+        size_memory(self, plan);
     }
-    size_memory(self, plan);
     plan->numerics = (struct convoy_numerics){.kind = CONVOY_NUM_WINOGRAD,
                                               .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT,
                                               .m = (uint32_t)self->m,
@@ -220,6 +257,7 @@ struct plan *plan_make(const struct self *self, const struct convoy_conv *proble
         snprintf(stride, sizeof stride, " fold %d", route->fold);
     snprintf(plan->algorithm, sizeof plan->algorithm, "F(%dx%d,%dx%d)%s %s, split %d", t->m, t->m, t->r, t->r, stride,
              problem->head.op == CONVOY_CONV_BWD_WEIGHTS ? "adjoint"
+             : plan->stem_transform                      ? "stem"
              : plan->fused                               ? "fused L2"
                                                          : "staged L3",
              SPLIT);

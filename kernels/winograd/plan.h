@@ -6,6 +6,7 @@
 
 #include "fold.h"
 #include "route.h"
+#include "stem.h"
 #include "weights.h"
 #include <convoy/convoy.h>
 
@@ -27,6 +28,10 @@ struct plan {
     int32_t groups;
     const struct transform *transform;
     struct fold fold; /* x or dx, where the layer is a folded one */
+    const struct stem_transform *stem_transform; /* NULL: tiles go through the planes of the other schedules */
+    struct stem stem;
+    struct fold phases; /* x for the stem */
+    int64_t phases_floats;
     struct sharing sharing;
     struct weights weights;
     struct windows windows;  /* of x (weight gradients and forward) or dy (backward data)              */
@@ -53,6 +58,8 @@ void conv_prepare(const struct plan *plan, const float *w, float *u);
 
 /* Forward: x to y; backward data: dy to dx. */
 void conv_run(const struct plan *plan, const float *from, const float *u, const float *bias, float *to, float *workspace);
+void conv_stem_prepare(const struct plan *plan, const float *w, float *u);
+void conv_stem_run(const struct plan *plan, const float *x, const float *u, const float *bias, float *y, float *workspace);
 void conv_gradient_run(const struct plan *plan, const float *x, const float *dy, float *dw, float *dbias, float *workspace);
 
 #endif

@@ -94,7 +94,7 @@ static convoy_status prepare(struct convoy_plan *base, const struct convoy_args 
     float *u = convoy_slot_f32(args, CONVOY_PREPARED);
     if (!w || !u)
         return missing(err, w ? CONVOY_PREPARED : CONVOY_W);
-    conv_prepare(plan, w, u);
+    (plan->stem_transform ? conv_stem_prepare : conv_prepare)(plan, w, u);
     return CONVOY_OK;
 }
 
@@ -116,7 +116,7 @@ static convoy_status execute(struct convoy_plan *base, const struct convoy_args 
     if (gradient)
         conv_gradient_run(plan, from, other, to, bias, workspace);
     else
-        conv_run(plan, from, other, bias, to, workspace);
+        (plan->stem_transform ? conv_stem_run : conv_run)(plan, from, other, bias, to, workspace);
     return CONVOY_OK;
 }
 

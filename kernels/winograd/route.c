@@ -1,4 +1,5 @@
 #include "route.h"
+#include "stem.h"
 #include <convoy/plugin.h>
 #include <convoy/shape.h>
 
@@ -19,7 +20,10 @@ convoy_status route_find(const struct transform_family *family, int32_t m, const
     if (stride > 1 && stride >= p->kh)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_STRIDE,
                            "windows of %d at stride %d do not overlap: there is nothing to share", p->kh, stride);
-    if (stride == 2 && p->kh == 3) {
+    /* Few channels are best folded, for the stem. */
+    const int stem = p->head.op == CONVOY_CONV_FWD && p->c / p->groups * stride * stride <= STEM_MOST_CHANNELS &&
+                     stem_find(family->name, m, (int32_t)convoy_ceil_div(p->kh, stride));
+    if (stride == 2 && p->kh == 3 && !stem) {
         enum form form = FORM_STRIDED;
         if (p->head.op == CONVOY_CONV_BWD_DATA)
             form = p->pad_t % 2 ? FORM_SPREAD_ODD : FORM_SPREAD_EVEN;

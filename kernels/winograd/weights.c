@@ -34,20 +34,25 @@ static ptrdiff_t locate_taps(const struct weights *f, int32_t in, int32_t out, i
     return f->rotated ? in * f->in_stride + out / phases * f->out_stride : in / phases * f->in_stride + out * f->out_stride;
 }
 
-void weights_transform(const struct weights *f, const float *w, int32_t in, int32_t out, const struct panels *panels,
-                       ptrdiff_t u_plane, float *u)
+void weights_points(const struct weights *f, const float *w, int32_t in, int32_t out, float *points)
 {
-    const int32_t taps = f->matrix.r * f->matrix.r, points = weights_planes(f);
-    const int32_t lanes = (int32_t)convoy_min(BLOCK, f->out - out);
+    const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
     double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK] = {0};
-    float transformed[POINTS_MAX_DENSE * POINTS_MAX_DENSE][BLOCK];
     for (int32_t lane = 0; lane < lanes; lane++) {
         int32_t position[POINTS_MAX_R * POINTS_MAX_R];
         const float *from = w + locate_taps(f, in, out + lane, position);
         for (int32_t tap = 0; tap < taps; tap++)
             g[tap * BLOCK + lane] = position[tap] < 0 ? 0 : from[position[tap]];
     }
-    f->family->transform(&f->matrix, g, transformed[0]);
+    f->family->transform(&f->matrix, g, points);
+}
+
+void weights_transform(const struct weights *f, const float *w, int32_t in, int32_t out, const struct panels *panels,
+                       ptrdiff_t u_plane, float *u)
+{
+    const int32_t points = weights_planes(f);
+    float transformed[POINTS_MAX_DENSE * POINTS_MAX_DENSE][BLOCK];
+    weights_points(f, w, in, out, transformed[0]);
     const int32_t panel = out / (panels->vectors * panels->family->lanes), first = panel_column(panels, panel);
     const int32_t next = panel_column(panels, panel + 1), here = (int32_t)convoy_min(BLOCK, next - out);
     /* A block of 16 columns may begin in one panel and end in others. */

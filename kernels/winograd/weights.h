@@ -18,6 +18,10 @@ struct weights {
 /* Planes of points: the rows of G that differ, squared. */
 int32_t weights_planes(const struct weights *weights);
 
+/* The filters of the input channel `in` and outputs out .. out+15, transformed: points[planes][16], 0 for absent ones. out is a
+ * multiple of 16. */
+void weights_points(const struct weights *weights, const float *w, int32_t in, int32_t out, float *points);
+
 /* U of the input channel `in` and outputs out .. out+15 into its panel. out is a multiple of 16. */
 void weights_transform(const struct weights *weights, const float *w, int32_t in, int32_t out, const struct panels *panels,
                        ptrdiff_t u_plane, float *u);
