@@ -18,19 +18,15 @@ int64_t fold_floats(const struct fold *f)
     return f->stride > 1 ? f->n * f->channels * f->stride * f->stride * folded_plane(f) : 0;
 }
 
-/* With the stride a constant the loops become shuffles. */
-static void take(const float *from, int32_t stride, int64_t count, float *to)
+fold_split_fn *fold_split_find(const char *family, int32_t stride)
 {
-    if (stride == 2) {
-        for (int64_t x = 0; x < count; x++)
-            to[x] = from[2 * x];
-    } else if (stride == 4) {
-        for (int64_t x = 0; x < count; x++)
-            to[x] = from[4 * x];
-    } else {
-        for (int64_t x = 0; x < count; x++)
-            to[x] = from[stride * x];
-    }
+#if defined(__x86_64__)
+    if (!strcmp(family, "avx512") && stride <= FOLD_MOST_SPLIT)
+        return fold_split_avx512[stride];
+#endif
+    (void)family;
+    (void)stride;
+    return NULL;
 }
 
 /* The pixels first .. last-1 of a folded row that lie in a row of `width` pixels: pixel x is number stride*x + shift of it. */
@@ -47,25 +43,40 @@ static struct span span_of(int32_t stride, int64_t shift, int64_t width, int64_t
     return span;
 }
 
+static void fold_row(const struct fold *f, const float *row, float *to, ptrdiff_t plane)
+{
+    if (f->split) {
+        f->split(row, f->w, -f->pad_l, f->folded_w, to, plane);
+        return;
+    }
+    for (int64_t b = 0; b < f->stride; b++, to += plane) {
+        const int64_t shift = b - f->pad_l;
+        const struct span span = span_of(f->stride, shift, f->w, f->folded_w);
+        memset(to, 0, (size_t)span.first * sizeof *to);
+        for (int64_t x = span.first; x < span.last; x++)
+            to[x] = row[x * f->stride + shift];
+        memset(to + span.last, 0, (size_t)(f->folded_w - span.last) * sizeof *to);
+    }
+}
+
 static void fold_task(void *context, size_t i, size_t worker)
 {
     (void)worker;
     const struct job *job = context;
     const struct fold *f = job->fold;
-    const int64_t n = (int64_t)i / f->channels, c = (int64_t)i % f->channels, phases = (int64_t)f->stride * f->stride;
+    const int64_t n = (int64_t)i / f->channels, c = (int64_t)i % f->channels, plane = folded_plane(f);
     const float *image = job->from + n * f->image_stride + c * f->h * f->w;
-    float *to = job->to + (n * f->channels + c) * phases * folded_plane(f);
-    for (int64_t phase = 0; phase < phases; phase++) {
-        const int64_t shift = phase % f->stride - f->pad_l;
-        const struct span span = span_of(f->stride, shift, f->w, f->folded_w);
-        for (int64_t h = 0; h < f->folded_h; h++, to += f->folded_w) {
-            const int64_t y = h * f->stride + phase / f->stride - f->pad_t;
-            const struct span inside = y >= 0 && y < f->h ? span : (struct span){f->folded_w, f->folded_w};
-            memset(to, 0, (size_t)inside.first * sizeof *to);
-            if (inside.first < inside.last)
-                take(image + y * f->w + inside.first * f->stride + shift, f->stride, inside.last - inside.first,
-                     to + inside.first);
-            memset(to + inside.last, 0, (size_t)(f->folded_w - inside.last) * sizeof *to);
+    float *channel = job->to + (n * f->channels + c) * f->stride * f->stride * plane;
+    for (int64_t h = 0; h < f->folded_h; h++) {
+        for (int64_t a = 0; a < f->stride; a++) {
+            const int64_t y = h * f->stride + a - f->pad_t;
+            float *to = channel + a * f->stride * plane + h * f->folded_w;
+            if (y >= 0 && y < f->h) {
+                fold_row(f, image + y * f->w, to, plane);
+                continue;
+            }
+            for (int64_t b = 0; b < f->stride; b++)
+                memset(to + b * plane, 0, (size_t)f->folded_w * sizeof *to);
         }
     }
 }

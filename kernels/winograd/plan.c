@@ -171,7 +171,8 @@ static int plan_stem(const struct self *self, struct plan *plan)
     plan->phases = plan->fold;
     plan->phases.stride = plan->fold.stride * t->m;
     plan->phases.folded_h = layer->tiles_h + halo;
-    plan->phases.folded_w = layer->tiles_w + halo;
+    plan->phases.folded_w = stem_row(t->m, layer->tiles_w, halo);
+    plan->phases.split = fold_split_find(self->family->name, plan->phases.stride);
     plan->stem = (struct stem){.m = t->m,
                                .channels = layer->in_c,
                                .filters = layer->out_c,
@@ -234,6 +235,7 @@ struct plan *plan_make(const struct self *self, const struct convoy_conv *proble
     const struct transform *t = plan->transform = route->transform;
     plan->sharing = (struct sharing){t->alpha, t->singles};
     plan->fold = fold_of(problem, route->fold);
+    plan->fold.split = fold_split_find(self->family->name, route->fold);
     layer_init(problem, t, &plan->fold, &plan->layer);
     weights_init(self, t, &plan->weights);
     bind_tensors(self, plan);

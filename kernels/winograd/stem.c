@@ -25,6 +25,11 @@ int32_t stem_halo(int32_t m, int32_t alpha)
     return (alpha - 1) / m;
 }
 
+int32_t stem_row(int32_t m, int32_t tiles_w, int32_t halo)
+{
+    return m == 4 ? (int32_t)convoy_round_up(tiles_w + halo, 4) : tiles_w + halo;
+}
+
 int64_t stem_runs(const struct stem *stem)
 {
     return convoy_ceil_div((int64_t)stem->tiles_h * stem->row, STEM_TILES);

@@ -3,8 +3,8 @@
  * products, sums and the inverse transform follow each other in registers, without planes of M.
  *
  * The image comes as phases (fold.h) of the whole step of a tile, so that pixel (y,x) of 16 neighbouring tiles is one contiguous
- * vector of phase (y%m, x%m). Tiles are numbered along rows of tiles_w + halo places; what comes out at the places of the halo is
- * not stored.
+ * vector of phase (y%m, x%m). Tiles are numbered along rows of tiles_w + halo places or some more; what comes out at the places
+ * behind tiles_w is not stored.
  * Knows phases and tiles; must not know problems or threads. All functions [any]. */
 #ifndef CONVOY_WINOGRAD_STEM_H
 #define CONVOY_WINOGRAD_STEM_H
@@ -47,6 +47,9 @@ const struct stem_transform *stem_find(const char *family, int32_t m, int32_t r)
 
 /* Places further right, or further down, that a tile reads. */
 int32_t stem_halo(int32_t m, int32_t alpha);
+/* Places in a row of tiles, with the halo: such that vectors of four tiles of 4 pixels begin at whole cache lines of an image
+ * that does. */
+int32_t stem_row(int32_t m, int32_t tiles_w, int32_t halo);
 /* Runs of 16 places in an image. */
 int64_t stem_runs(const struct stem *stem);
 /* Where a transformed weight is in u: in the order of use, four filters side by side. */

@@ -14,8 +14,8 @@ enum { LANES = 16, CHUNKS = 4, CHUNK_TILES = 4 };
 /* So many rows of points have their sums for four filters in registers. */
 enum { MOST_ROWS = 7 };
 
-/* Where 16 places go. Tiles of 4 pixels leave as vectors of 4 tiles each, mostly side by side in one row; others one by one.
- * A piece is a vector's part in one row of tiles: lane 0 belongs at `offset`. */
+/* Where 16 places go. Tiles of 4 pixels leave as vectors of 4 tiles side by side, since rows are whole vectors (stem_row);
+ * others one by one. A piece is one of these: lane 0 belongs at `offset`. */
 struct piece {
     ptrdiff_t offset;
     int32_t rows; /* of pixels, 0: nothing is stored */
@@ -23,45 +23,30 @@ struct piece {
 };
 
 struct target {
-    struct piece first[LANES];
-    struct piece rest[LANES]; /* further pieces of chunks that cross the end of a row */
-    int32_t rest_chunk[LANES], rest_count;
+    struct piece pieces[LANES];
+    int32_t whole; /* all four vectors are stored with all lanes and rows */
 };
 
-/* The tile at a place as a piece of its own, its first pixel in lane `lane`. */
-static struct piece piece_of(const struct stem *s, int64_t place, int32_t lane)
+/* `tiles` tiles of one row from a place on. */
+static struct piece piece_of(const struct stem *s, int64_t place, int32_t tiles)
 {
     const int64_t th = place / s->row, tw = place % s->row;
     if (th >= s->tiles_h || tw >= s->tiles_w)
         return (struct piece){0, 0, 0};
     const int64_t left = s->out_w - tw * s->m, below = s->out_h - th * s->m;
-    const uint32_t pixels = (uint32_t)(left < s->m ? left : s->m);
-    return (struct piece){.offset = th * s->m * s->out_w + tw * s->m - lane,
+    const uint32_t pixels = (uint32_t)(left < tiles * s->m ? left : tiles * s->m);
+    return (struct piece){.offset = th * s->m * s->out_w + tw * s->m,
                           .rows = (int32_t)(below < s->m ? below : s->m),
-                          .mask = (__mmask16)(((1u << pixels) - 1) << lane)};
+                          .mask = (__mmask16)((1u << pixels) - 1)};
 }
 
 static void aim(const struct stem *s, int64_t place, struct target *to)
 {
-    to->rest_count = 0;
-    if (s->m != CHUNK_TILES) {
-        for (int32_t t = 0; t < LANES; t++)
-            to->first[t] = piece_of(s, place + t, 0);
-        return;
-    }
-    for (int32_t chunk = 0; chunk < CHUNKS; chunk++) {
-        struct piece *last = &to->first[chunk];
-        *last = (struct piece){0, 0, 0};
-        for (int32_t t = 0; t < CHUNK_TILES; t++) {
-            const struct piece piece = piece_of(s, place + chunk * CHUNK_TILES + t, t * s->m);
-            if (piece.rows && last->rows && piece.offset != last->offset) {
-                last = &to->rest[to->rest_count];
-                to->rest_chunk[to->rest_count++] = chunk;
-                *last = piece;
-            } else if (piece.rows) {
-                *last = (struct piece){piece.offset, piece.rows, (__mmask16)(last->mask | piece.mask)};
-            }
-        }
+    const int32_t tiles = s->m == CHUNK_TILES ? CHUNK_TILES : 1;
+    to->whole = 1;
+    for (int32_t piece = 0; piece < LANES / tiles; piece++) {
+        to->pieces[piece] = piece_of(s, place + piece * tiles, tiles);
+        to->whole &= to->pieces[piece].rows == s->m && to->pieces[piece].mask == 0xffff;
     }
 }
 
@@ -86,15 +71,12 @@ INLINE void store_four(const struct target *to, int32_t y, ptrdiff_t width, cons
     z[1] = _mm512_shuffle_f32x4(pq, rt, 0xdd);
     z[2] = _mm512_shuffle_f32x4(pq2, rt2, 0x88);
     z[3] = _mm512_shuffle_f32x4(pq2, rt2, 0xdd);
-    store_piece(&to->first[0], y, width, image, z[0]);
-    store_piece(&to->first[1], y, width, image, z[1]);
-    store_piece(&to->first[2], y, width, image, z[2]);
-    store_piece(&to->first[3], y, width, image, z[3]);
-    if (__builtin_expect(to->rest_count, 0)) {
-        float spilled[CHUNKS * LANES];
-        UNROLL for (int chunk = 0; chunk < CHUNKS; chunk++) _mm512_storeu_ps(spilled + chunk * LANES, z[chunk]);
-        for (int32_t rest = 0; rest < to->rest_count; rest++)
-            store_piece(&to->rest[rest], y, width, image, _mm512_loadu_ps(spilled + to->rest_chunk[rest] * LANES));
+    UNROLL for (int chunk = 0; chunk < CHUNKS; chunk++)
+    {
+        if (to->whole)
+            _mm512_storeu_ps(image + to->pieces[chunk].offset + y * width, z[chunk]);
+        else
+            store_piece(&to->pieces[chunk], y, width, image, z[chunk]);
     }
 }
 
@@ -121,20 +103,10 @@ INLINE void store_tiles(const struct target *to, int32_t y, ptrdiff_t width, con
         const VEC low = _mm512_shuffle_f32x4(b[t], b[t + 4], 0x44), high = _mm512_shuffle_f32x4(b[t], b[t + 4], 0xee);
         const VEC even = _mm512_shuffle_f32x4(low, high, 0x88), odd = _mm512_shuffle_f32x4(low, high, 0xdd);
         /* even: tile t in the lower half and t+8 in the upper; odd: t+4 and t+12. */
-        store_piece(&to->first[t], y, width, image, even);
-        store_piece(&to->first[t + 4], y, width, image, odd);
-        store_piece(&to->first[t + 8], y, width, image, _mm512_shuffle_f32x4(even, even, 0xee));
-        store_piece(&to->first[t + 12], y, width, image, _mm512_shuffle_f32x4(odd, odd, 0xee));
-    }
-}
-
-/* Lines that the next filters will write. */
-INLINE void prefetch_target(const struct target *to, int m, ptrdiff_t width, float *image)
-{
-    const int step = m == CHUNK_TILES ? 1 : LANES / m > 1 ? LANES / m : 1;
-    for (int t = 0; t < (m == CHUNK_TILES ? CHUNKS : LANES); t += step) {
-        for (int y = 0; y < m; y++)
-            __builtin_prefetch(image + to->first[t].offset + y * width, 1);
+        store_piece(&to->pieces[t], y, width, image, even);
+        store_piece(&to->pieces[t + 4], y, width, image, odd);
+        store_piece(&to->pieces[t + 8], y, width, image, _mm512_shuffle_f32x4(even, even, 0xee));
+        store_piece(&to->pieces[t + 12], y, width, image, _mm512_shuffle_f32x4(odd, odd, 0xee));
     }
 }
 
@@ -188,8 +160,6 @@ INLINE void sum_rows(const float *v, const float *u, int32_t channels, const int
         aim(s, place, &target);                                                               \
         for (int32_t k = 0; k < s->filters; k += STEM_FILTERS) {                              \
             VEC between[STEM_FILTERS][m][alpha];                                              \
-            for (int q = 0; q < STEM_FILTERS && k + STEM_FILTERS + q < s->filters; q++)       \
-                prefetch_target(&target, m, width, image + (k + STEM_FILTERS + q) * plane);   \
             for (int j = 0; j < (alpha); j++) {                                               \
                 VEC sum[alpha][STEM_FILTERS];                                                 \
                 const float *vj = v + j * s->channels * (alpha) * LANES;                      \
