@@ -15,7 +15,7 @@ static int64_t folded_plane(const struct fold *f)
 
 int64_t fold_floats(const struct fold *f)
 {
-    return f->stride > 1 ? f->n * f->channels * f->stride * f->stride * folded_plane(f) : 0;
+    return f->stride > 1 ? f->n * f->channels * f->stride * f->columns * folded_plane(f) : 0;
 }
 
 fold_split_fn *fold_split_find(const char *family, int32_t stride)
@@ -45,11 +45,9 @@ static struct span span_of(int32_t stride, int64_t shift, int64_t width, int64_t
 
 static void fold_row(const struct fold *f, const float *row, float *to, ptrdiff_t plane)
 {
-    if (f->split) {
-        f->split(row, f->w, -f->pad_l, f->folded_w, to, plane);
-        return;
-    }
-    for (int64_t b = 0; b < f->stride; b++, to += plane) {
+    for (int32_t b = 0; f->split && b < f->columns; b += f->stride, to += f->stride * plane)
+        f->split(row, f->w, b - f->pad_l, f->folded_w, to, plane);
+    for (int64_t b = 0; !f->split && b < f->columns; b++, to += plane) {
         const int64_t shift = b - f->pad_l;
         const struct span span = span_of(f->stride, shift, f->w, f->folded_w);
         memset(to, 0, (size_t)span.first * sizeof *to);
@@ -66,16 +64,16 @@ static void fold_task(void *context, size_t i, size_t worker)
     const struct fold *f = job->fold;
     const int64_t n = (int64_t)i / f->channels, c = (int64_t)i % f->channels, plane = folded_plane(f);
     const float *image = job->from + n * f->image_stride + c * f->h * f->w;
-    float *channel = job->to + (n * f->channels + c) * f->stride * f->stride * plane;
+    float *channel = job->to + (n * f->channels + c) * f->stride * f->columns * plane;
     for (int64_t h = 0; h < f->folded_h; h++) {
         for (int64_t a = 0; a < f->stride; a++) {
             const int64_t y = h * f->stride + a - f->pad_t;
-            float *to = channel + a * f->stride * plane + h * f->folded_w;
+            float *to = channel + a * f->columns * plane + h * f->folded_w;
             if (y >= 0 && y < f->h) {
                 fold_row(f, image + y * f->w, to, plane);
                 continue;
             }
-            for (int64_t b = 0; b < f->stride; b++)
+            for (int64_t b = 0; b < f->columns; b++)
                 memset(to + b * plane, 0, (size_t)f->folded_w * sizeof *to);
         }
     }

@@ -24,6 +24,7 @@ struct fold {
     int32_t pad_t, pad_l;
     ptrdiff_t image_stride;     /* floats between images of the tensor */
     int32_t folded_h, folded_w; /* what does not come from the image is 0 */
+    int32_t columns; /* phases per row of them: a multiple of the stride, those from `stride` on are one pixel further */
     fold_split_fn *split;
 };
 
@@ -32,7 +33,7 @@ int64_t fold_floats(const struct fold *fold);
 /* The group that begins at `image` to folded[n][c*s*s][h][w]. */
 void fold_image(const struct convoy_host *host, const struct fold *fold, const float *image, float *folded);
 
-/* The reverse: every pixel of the image is written. */
+/* The reverse, for columns = stride: every pixel of the image is written. */
 void unfold_image(const struct convoy_host *host, const struct fold *fold, const float *folded, float *image);
 
 #endif

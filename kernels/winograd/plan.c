@@ -19,6 +19,7 @@ enum { STAGED_BOX_TILES = 28 };
 static struct fold fold_of(const struct convoy_conv *p, int32_t stride)
 {
     struct fold fold = {.stride = stride,
+                        .columns = stride,
                         .n = p->n,
                         .channels = p->c / p->groups,
                         .h = p->h,
@@ -167,17 +168,18 @@ static int plan_stem(const struct self *self, struct plan *plan)
     plan->stem_transform = stem_find(self->family->name, t->m, t->r);
     if (!plan->stem_transform)
         return 0;
-    const int32_t halo = stem_halo(t->m, t->alpha);
     plan->phases = plan->fold;
     plan->phases.stride = plan->fold.stride * t->m;
-    plan->phases.folded_h = layer->tiles_h + halo;
-    plan->phases.folded_w = stem_row(t->m, layer->tiles_w, halo);
+    plan->phases.columns = plan->phases.stride * stem_steps(t->m, t->alpha);
+    plan->phases.folded_h = layer->tiles_h + stem_steps(t->m, t->alpha) - 1;
+    plan->phases.folded_w = stem_row(t->m, layer->tiles_w);
     plan->phases.split = fold_split_find(self->family->name, plan->phases.stride);
     plan->stem = (struct stem){.m = t->m,
                                .channels = layer->in_c,
                                .filters = layer->out_c,
                                .stride = plan->fold.stride,
                                .row = plan->phases.folded_w,
+                               .columns = plan->phases.columns,
                                .tiles_h = layer->tiles_h,
                                .tiles_w = layer->tiles_w,
                                .phase = (ptrdiff_t)plan->phases.folded_h * plan->phases.folded_w,

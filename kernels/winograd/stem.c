@@ -20,14 +20,14 @@ const struct stem_transform *stem_find(const char *family, int32_t m, int32_t r)
     return NULL;
 }
 
-int32_t stem_halo(int32_t m, int32_t alpha)
+int32_t stem_steps(int32_t m, int32_t alpha)
 {
-    return (alpha - 1) / m;
+    return (int32_t)convoy_ceil_div(alpha, m);
 }
 
-int32_t stem_row(int32_t m, int32_t tiles_w, int32_t halo)
+int32_t stem_row(int32_t m, int32_t tiles_w)
 {
-    return m == 4 ? (int32_t)convoy_round_up(tiles_w + halo, 4) : tiles_w + halo;
+    return m == 4 ? (int32_t)convoy_round_up(tiles_w, 4) : tiles_w;
 }
 
 int64_t stem_runs(const struct stem *stem)

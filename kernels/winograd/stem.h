@@ -3,8 +3,8 @@
  * products, sums and the inverse transform follow each other in registers, without planes of M.
  *
  * The image comes as phases (fold.h) of the whole step of a tile, so that pixel (y,x) of 16 neighbouring tiles is one contiguous
- * vector of phase (y%m, x%m). Tiles are numbered along rows of tiles_w + halo places or some more; what comes out at the places
- * behind tiles_w is not stored.
+ * vector of phase (y%m, x): columns of phases are repeated for the pixels that a tile shares with the next one. Tiles are
+ * numbered along rows of tiles_w places or some more; what comes out at the places behind tiles_w is not stored.
  * Knows phases and tiles; must not know problems or threads. All functions [any]. */
 #ifndef CONVOY_WINOGRAD_STEM_H
 #define CONVOY_WINOGRAD_STEM_H
@@ -20,6 +20,7 @@ struct stem {
     int32_t m, channels, filters; /* folded channels, output channels: of one group                           */
     int32_t stride;               /* of the layer                                                            */
     int32_t row;                  /* places of a row of tiles                                                */
+    int32_t columns;              /* phases per row of phases                                                */
     int32_t tiles_h, tiles_w;
     ptrdiff_t phase; /* floats of a phase                                                       */
     int32_t out_h, out_w;
@@ -45,11 +46,10 @@ extern const struct stem_family stem_avx512; /* on x86-64 only */
 /* NULL: there are no stems in this instruction set, which therefore uses the other schedules. */
 const struct stem_transform *stem_find(const char *family, int32_t m, int32_t r);
 
-/* Places further right, or further down, that a tile reads. */
-int32_t stem_halo(int32_t m, int32_t alpha);
-/* Places in a row of tiles, with the halo: such that vectors of four tiles of 4 pixels begin at whole cache lines of an image
- * that does. */
-int32_t stem_row(int32_t m, int32_t tiles_w, int32_t halo);
+/* Tiles that a tile reads from on one axis, itself and its neighbours. */
+int32_t stem_steps(int32_t m, int32_t alpha);
+/* Places in a row of tiles: such that vectors of four tiles of 4 pixels do not cross its end. */
+int32_t stem_row(int32_t m, int32_t tiles_w);
 /* Runs of 16 places in an image. */
 int64_t stem_runs(const struct stem *stem);
 /* Where a transformed weight is in u: in the order of use, four filters side by side. */

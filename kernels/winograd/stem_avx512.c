@@ -134,13 +134,13 @@ INLINE void sum_rows(const float *v, const float *u, int32_t channels, const int
         const int32_t step = s->stride * (m), kinds = s->stride * s->stride;                  \
         for (int32_t c = 0; c < s->channels; c++) {                                           \
             const int32_t image = c / kinds, a = c % kinds / s->stride, b = c % s->stride;    \
-            const float *from = phases + (((ptrdiff_t)image * step + a) * step + b) * s->phase + place; \
+            const float *from = phases + (((ptrdiff_t)image * step + a) * s->columns + b) * s->phase + place; \
             VEC between[alpha][alpha];                                                        \
             for (int x = 0; x < (alpha); x++) {                                               \
-                const float *column = from + x % (m) * s->stride * s->phase + x / (m);        \
+                const float *column = from + x * s->stride * s->phase;                        \
                 VEC d[alpha], t[alpha];                                                       \
                 UNROLL for (int y = 0; y < (alpha); y++) d[y] =                               \
-                    _mm512_loadu_ps(column + y % (m) * s->stride * step * s->phase + y / (m) * s->row); \
+                    _mm512_loadu_ps(column + y % (m) * s->stride * s->columns * s->phase + y / (m) * s->row); \
                 input_##m##_##r(d, t);                                                        \
                 UNROLL for (int i = 0; i < (alpha); i++) between[i][x] = t[i];                \
             }                                                                                 \
