@@ -50,15 +50,6 @@ static int32_t panel_vectors(const struct panels *p, int32_t panel)
     return (panel_column(p, panel + 1) - panel_column(p, panel)) / p->family->lanes;
 }
 
-/* The share of `part` in fetching `floats` floats. Operands come from the last level cache or from memory, in an order that
- * hardware prefetchers do not follow far; so while one is in use its successor is fetched, in equal shares: the next chunk of U,
- * the next point's planes. Prefetching past the end of a buffer is harmless. */
-static void prefetch_part(const float *from, int64_t floats, int64_t part, int64_t parts)
-{
-    for (int64_t line = part * floats / parts / BLOCK; line < (part + 1) * floats / parts / BLOCK; line++)
-        __builtin_prefetch(from + line * BLOCK);
-}
-
 static int32_t sharing_axis(const struct sharing *s)
 {
     return (int32_t)convoy_min(s->alpha, s->singles + 1);
@@ -79,20 +70,28 @@ static struct range sharing_range(const struct sharing *s, int32_t at)
     return (struct range){at, at < s->singles ? at : s->alpha - 1};
 }
 
-static void shared_product(const struct products *g, const struct tuple_tile *t, int64_t rows, int32_t vectors, int64_t part,
-                           int64_t parts)
+/* One register tile. Operands come from the last level cache or from memory, in an order that hardware prefetchers do not follow
+ * far; so while one is in use its successor is fetched, in equal shares. Prefetching past the end of a buffer is harmless. */
+static void compute(const struct panels *panels, const struct tuple_tile *t, int64_t rows, int32_t vectors, int gradient)
 {
+    if (panels->tiles) {
+        (gradient ? panels->tiles->gradient : panels->tiles->product)[rows - 1][vectors - 1](t);
+        return;
+    }
+    for (int64_t k = 0; k < t->k; k++) {
+        __builtin_prefetch(t->near + k * t->near_step);
+        __builtin_prefetch(t->far + k * t->far_step);
+    }
     const struct mk_tile tile = {.a = t->a,
-                                 .a_row = t->a_stride,
-                                 .a_col = 1,
+                                 .a_row = gradient ? 1 : t->a_stride,
+                                 .a_col = gradient ? t->a_stride : 1,
                                  .b = t->b,
                                  .b_row = t->b_stride,
                                  .c = t->c,
                                  .c_row = t->c_stride,
                                  .k = t->k,
                                  .accumulate = t->accumulate};
-    prefetch_part((const float *)t->near, SPLIT * t->b_stride, part, parts);
-    g->panels.family->tile[rows - 1][vectors - 1](&tile);
+    panels->family->tile[rows - 1][vectors - 1](&tile);
 }
 
 static void product_of_point(const struct products *g, int32_t point, int32_t plane, int32_t panel)
@@ -107,7 +106,7 @@ static void product_of_point(const struct products *g, int32_t point, int32_t pl
     tile.near_step = chunk_bytes / SPLIT / parts;
     const int64_t calls = parts * convoy_ceil_div(g->channels, SPLIT) * g->panels.count;
     int64_t call = calls / g->panels.count * panel;
-    tile.far_step = (ptrdiff_t)((int64_t)sizeof(float) * g->v_shape.plane / (calls * SPLIT));
+    tile.far_step = (ptrdiff_t)((int64_t)sizeof *v * g->v_shape.plane / (calls * SPLIT) + 1);
     for (int32_t c = 0; c < g->channels; c += SPLIT) {
         tile.k = convoy_min(SPLIT, g->channels - c);
         tile.accumulate = c > 0;
@@ -118,10 +117,7 @@ static void product_of_point(const struct products *g, int32_t point, int32_t pl
             tile.far = (const char *)(v + g->v_shape.plane) + call * SPLIT * tile.far_step;
             tile.a = v + first * g->v_shape.row + c;
             tile.c = g->m + point * g->m_shape.plane + first * g->m_shape.row + column;
-            if (g->panels.tiles)
-                g->panels.tiles->product[last - first - 1][vectors - 1](&tile);
-            else
-                shared_product(g, &tile, last - first, vectors, part, parts);
+            compute(&g->panels, &tile, last - first, vectors, 0);
         }
     }
 }
@@ -143,19 +139,26 @@ static void gradient_of_point(const struct gradients *g, int32_t point, int32_t 
                   splits = convoy_ceil_div(g->tiles, SPLIT);
     const int64_t calls = parts * splits * g->panels.count;
     const float *v = g->v + point * g->v_shape.plane, *m = g->m + point * g->m_shape.plane;
-    struct mk_tile tile = {.a_row = 1, .a_col = g->v_shape.row, .b_row = g->m_shape.row, .c_row = g->u_shape.row};
+    struct tuple_tile tile = {.a_stride = g->v_shape.row, .b_stride = g->m_shape.row, .c_stride = g->u_shape.row};
+    /* Half of the calls fetch the next plane of V, the others that of M. */
+    const int64_t half = (calls + 1) / 2;
+    const ptrdiff_t v_step = (ptrdiff_t)((int64_t)sizeof *v * g->v_shape.plane / (half * SPLIT) + 1),
+                    m_step = (ptrdiff_t)((int64_t)sizeof *m * g->m_shape.plane / (half * SPLIT) + 1);
     int64_t call = parts * splits * panel;
     for (int64_t t = 0; t < g->tiles; t += SPLIT) {
         tile.k = convoy_min(SPLIT, g->tiles - t);
         tile.accumulate = accumulate || t > 0;
+        tile.b = m + t * g->m_shape.row + column;
         for (int64_t part = 0; part < parts; part++, call++) {
             const int64_t first = part * g->channels / parts, last = (part + 1) * g->channels / parts;
-            prefetch_part(v + g->v_shape.plane, g->v_shape.plane, call, calls);
-            prefetch_part(m + g->m_shape.plane, g->m_shape.plane, call, calls);
+            tile.near = (const char *)(tile.b + SPLIT * g->m_shape.row);
+            tile.near_step = part ? 0 : (ptrdiff_t)sizeof *m * g->m_shape.row;
+            tile.far_step = call < half ? v_step : m_step;
+            tile.far = call < half ? (const char *)(v + g->v_shape.plane) + call * SPLIT * v_step
+                                   : (const char *)(m + g->m_shape.plane) + (call - half) * SPLIT * m_step;
             tile.a = v + t * g->v_shape.row + first;
-            tile.b = m + t * g->m_shape.row + column;
             tile.c = g->u + plane * g->u_shape.plane + first * g->u_shape.row + column;
-            g->panels.family->tile[last - first - 1][vectors - 1](&tile);
+            compute(&g->panels, &tile, last - first, vectors, 1);
         }
     }
 }
