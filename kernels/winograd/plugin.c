@@ -9,7 +9,7 @@ static const struct variant {
     const char *name;
     int32_t m;
     int32_t gradient_r; /* the largest kernel whose weight gradients are accurate enough, 0: none */
-} variants[] = {{"f4", 4, 3}, {"f2", 2, 3}, {"f6", 6, 3}, {"f5", 5, 0}, {"f7", 7, 0}};
+} variants[] = {{"f4", 4, 4}, {"f2", 2, 3}, {"f6", 6, 5}, {"f5", 5, 5}, {"f7", 7, 5}};
 enum { VARIANT_COUNT = sizeof variants / sizeof variants[0] };
 static const char *const variant_names[] = {"f4", "f2", "f6", "f5", "f7", NULL};
 _Static_assert(sizeof variant_names / sizeof variant_names[0] == VARIANT_COUNT + 1, "one name for each variant");
@@ -43,7 +43,7 @@ static convoy_status judge(const struct convoy_instance *instance, const struct 
     if (head->op == CONVOY_CONV_BWD_WEIGHTS && !self->gradient_r)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OP, "weight gradients of F(%d,%d) are not accurate enough",
                            self->m, p->kh);
-    if (head->op == CONVOY_CONV_BWD_WEIGHTS && p->kh > self->gradient_r)
+    if (head->op == CONVOY_CONV_BWD_WEIGHTS && route->transform->r > self->gradient_r)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_KERNEL,
                            "weight gradients of F(%d,%d) are not accurate enough, only r <= %d", self->m, p->kh,
                            self->gradient_r);
