@@ -7,8 +7,8 @@
 #include <convoy/convoy.h>
 #include <stddef.h>
 
-/* `places` pixels of each phase of a row of `width` pixels, the first of phase b being x0 + b, to to[b*plane]; what is outside the
- * row is 0. */
+/* `places` pixels of each phase of a row of `width` pixels, the first of phase b being x0 + b, to to[b*plane]; what is outside
+ * the row is 0. */
 typedef void fold_split_fn(const float *row, int64_t width, int64_t x0, int64_t places, float *to, ptrdiff_t plane);
 
 enum { FOLD_MOST_SPLIT = 16 };

@@ -179,8 +179,8 @@ static void write_strided(int32_t m)
 static void write_spread(int32_t m, int odd)
 {
     const char *name = odd ? "odd" : "even";
-    printf("static inline __attribute__((always_inline)) void input_%s_%d(const VEC *d, VEC *v)\n{\n    input_%d_2(d, v);\n", name,
-           m, m);
+    printf("static inline __attribute__((always_inline)) void input_%s_%d(const VEC *d, VEC *v)\n{\n    input_%d_2(d, v);\n",
+           name, m, m);
     for (int32_t y = 0; y < m; y++)
         printf("    v[%d] = d[%d];\n", m + 1 + y, y + !odd);
     printf("}\n\nstatic inline __attribute__((always_inline)) void output_%s_%d(const VEC *v, VEC *y)\n{\n", name, m);

@@ -190,8 +190,7 @@ static int plan_stem(const struct self *self, struct plan *plan)
     plan->v_floats = (int64_t)t->alpha * t->alpha * layer->in_c * STEM_TILES;
     plan->u_floats = stem_u_floats(layer->in_c, t->alpha, layer->out_c);
     plan->prepared_bytes = (uint64_t)(plan->groups * plan->u_floats) * sizeof(float);
-    plan->workspace_bytes =
-        (uint64_t)(plan->host->threads * plan->v_floats + plan->phases_floats + STEM_SLACK) * sizeof(float);
+    plan->workspace_bytes = (uint64_t)(plan->host->threads * plan->v_floats + plan->phases_floats + STEM_SLACK) * sizeof(float);
     return 1;
 }
 
@@ -212,8 +211,8 @@ static void size_memory(const struct self *self, struct plan *plan)
                                       stage_scratch_floats(t->out, t->out, gradient ? t->alpha : 0, gradient ? rows : 1, across));
     plan->fold_floats = fold_floats(&plan->fold);
     const int64_t workers = plan->host->threads;
-    int64_t workspace = workers * plan->scratch_floats + (plan->fused ? workers : 1) * (plan->v_floats + plan->m_floats) +
-                        plan->fold_floats;
+    int64_t workspace =
+        workers * plan->scratch_floats + (plan->fused ? workers : 1) * (plan->v_floats + plan->m_floats) + plan->fold_floats;
     if (gradient) {
         plan->u = planes_of(layer->out_c, layer->in_c);
         plan->du_floats = weights_planes(&plan->weights) * plan->u.plane;

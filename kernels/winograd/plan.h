@@ -17,7 +17,6 @@ struct self {
     const struct transform_family *transforms;
     const struct filter_family *filters;
     int32_t m;
-    int32_t gradient_r; /* the largest kernel whose weight gradients it takes, 0: none           */
 };
 
 struct plan {
@@ -27,7 +26,7 @@ struct plan {
     struct layer layer; /* of one group                                                           */
     int32_t groups;
     const struct transform *transform;
-    struct fold fold; /* x or dx, where the layer is a folded one */
+    struct fold fold;                            /* x or dx, where the layer is a folded one */
     const struct stem_transform *stem_transform; /* NULL: tiles go through the planes of the other schedules */
     struct stem stem;
     struct fold phases; /* x for the stem */
@@ -44,7 +43,7 @@ struct plan {
     ptrdiff_t u_plane;     /* of prepared weights                                                    */
     int64_t u_floats, scratch_floats, v_floats, m_floats, du_floats; /* per group; per worker; per chunk          */
     int64_t from_floats, to_floats, fold_floats; /* of one group of one image in memory; of a folded group        */
-    int64_t weight_floats; /* weights of one group                                                   */
+    int64_t weight_floats;                       /* weights of one group                                                   */
     uint64_t workspace_bytes, prepared_bytes;
     struct convoy_numerics numerics;
     char algorithm[40];

@@ -4,11 +4,10 @@
  *     y = At [ (G g) o (Bt d) ],   y[i] = sum over j of d[i+j] g[j],
  *
  * holds for every d and g (Winograd 1980; Lavin & Gray, arXiv 1509.09308, section 4). Three taps at stride 2 split into phases:
- * the outer taps meet the even inputs, which is F(m,2), and the middle tap meets the odd ones, whose m products need no transform:
- * 2m+1 products for m outputs. Its transpose makes 2m outputs out of m+1 inputs, for backward data.
- * The points are dyadic, so that A and B are exact in float; all other factors are in G, which is evaluated in double. The sets
- * other than those of F(2,r) and F(6,3) keep the error amplification low; choosing points is the subject of Barabasz et al.,
- * arXiv 1803.10986.
+ * the outer taps meet the even inputs, which is F(m,2), and the middle tap meets the odd ones, whose m products need no
+ * transform: 2m+1 products for m outputs. Its transpose makes 2m outputs out of m+1 inputs, for backward data. The points are
+ * dyadic, so that A and B are exact in float; all other factors are in G, which is evaluated in double. The sets other than those
+ * of F(2,r) and F(6,3) keep the error amplification low; choosing points is the subject of Barabasz et al., arXiv 1803.10986.
  * Knows nothing of layers, vectors or memory. */
 #ifndef CONVOY_WINOGRAD_POINTS_H
 #define CONVOY_WINOGRAD_POINTS_H

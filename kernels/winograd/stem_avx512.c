@@ -122,75 +122,77 @@ INLINE void sum_rows(const float *v, const float *u, int32_t channels, const int
         UNROLL for (int i = first; i < last; i++)
         {
             const VEC at = _mm512_loadu_ps(v + i * LANES);
-            UNROLL for (int q = 0; q < STEM_FILTERS; q++)
-                sum[i][q] = _mm512_fmadd_ps(at, _mm512_set1_ps(u[i * STEM_FILTERS + q]), sum[i][q]);
+            UNROLL for (int q = 0; q < STEM_FILTERS; q++) sum[i][q] =
+                _mm512_fmadd_ps(at, _mm512_set1_ps(u[i * STEM_FILTERS + q]), sum[i][q]);
         }
     }
 }
 
-#define DEFINE_STEM(m, r, alpha)                                                              \
-    static void stem_input_##m##_##r(const struct stem *s, const float *phases, int64_t place, float *v) \
-    {                                                                                         \
-        const int32_t step = s->stride * (m), kinds = s->stride * s->stride;                  \
-        for (int32_t c = 0; c < s->channels; c++) {                                           \
-            const int32_t image = c / kinds, a = c % kinds / s->stride, b = c % s->stride;    \
-            const float *from = phases + (((ptrdiff_t)image * step + a) * s->columns + b) * s->phase + place; \
-            VEC between[alpha][alpha];                                                        \
-            for (int x = 0; x < (alpha); x++) {                                               \
-                const float *column = from + x * s->stride * s->phase;                        \
-                VEC d[alpha], t[alpha];                                                       \
-                UNROLL for (int y = 0; y < (alpha); y++) d[y] =                               \
-                    _mm512_loadu_ps(column + y % (m) * s->stride * s->columns * s->phase + y / (m) * s->row); \
-                input_##m##_##r(d, t);                                                        \
-                UNROLL for (int i = 0; i < (alpha); i++) between[i][x] = t[i];                \
-            }                                                                                 \
-            for (int i = 0; i < (alpha); i++) {                                               \
-                VEC t[alpha];                                                                 \
-                input_##m##_##r(between[i], t);                                               \
-                UNROLL for (int j = 0; j < (alpha); j++)                                      \
-                    _mm512_storeu_ps(v + ((j * s->channels + c) * (alpha) + i) * LANES, t[j]); \
-            }                                                                                 \
-        }                                                                                     \
-    }                                                                                         \
-    static void stem_output_##m##_##r(const struct stem *s, const float *v, const float *u, const float *bias, int64_t place, \
-                                      float *image)                                           \
-    {                                                                                         \
-        struct target target;                                                                 \
-        const ptrdiff_t plane = (ptrdiff_t)s->out_h * s->out_w, width = s->out_w;             \
-        aim(s, place, &target);                                                               \
-        for (int32_t k = 0; k < s->filters; k += STEM_FILTERS) {                              \
-            VEC between[STEM_FILTERS][m][alpha];                                              \
-            for (int j = 0; j < (alpha); j++) {                                               \
-                VEC sum[alpha][STEM_FILTERS];                                                 \
-                const float *vj = v + j * s->channels * (alpha) * LANES;                      \
-                const int half = (alpha) > MOST_ROWS ? ((alpha) + 1) / 2 : (alpha);           \
-                sum_rows(vj, u, s->channels, alpha, 0, half, sum);                            \
-                sum_rows(vj, u, s->channels, alpha, half, alpha, sum);                        \
-                u += s->channels * (alpha) * STEM_FILTERS;                                    \
-                UNROLL for (int q = 0; q < STEM_FILTERS; q++) {                               \
-                    VEC column[alpha], t[m];                                                  \
-                    UNROLL for (int i = 0; i < (alpha); i++) column[i] = sum[i][q];           \
-                    output_##m##_##r(column, t);                                              \
-                    UNROLL for (int i = 0; i < (m); i++) between[q][i][j] = t[i];             \
-                }                                                                             \
-            }                                                                                 \
-            for (int q = 0; q < STEM_FILTERS && k + q < s->filters; q++) {                    \
-                const VEC added = _mm512_set1_ps(bias ? bias[k + q] : 0), floor = _mm512_setzero_ps(); \
-                for (int i = 0; i < (m); i++) {                                               \
-                    VEC y[m];                                                                 \
-                    output_##m##_##r(between[q][i], y);                                       \
-                    UNROLL for (int x = 0; x < (m); x++) {                                    \
-                        y[x] = _mm512_add_ps(y[x], added);                                    \
-                        if (s->relu) /* the second operand is what max returns for a NaN */   \
-                            y[x] = _mm512_max_ps(floor, y[x]);                                \
-                    }                                                                         \
-                    if ((m) == CHUNK_TILES)                                                   \
-                        store_four(&target, i, width, y, image + (k + q) * plane);            \
-                    else                                                                      \
-                        store_tiles(&target, i, width, y, m, image + (k + q) * plane);        \
-                }                                                                             \
-            }                                                                                 \
-        }                                                                                     \
+#define DEFINE_STEM(m, r, alpha)                                                                                                 \
+    static void stem_input_##m##_##r(const struct stem *s, const float *phases, int64_t place, float *v)                         \
+    {                                                                                                                            \
+        const int32_t step = s->stride * (m), kinds = s->stride * s->stride;                                                     \
+        for (int32_t c = 0; c < s->channels; c++) {                                                                              \
+            const int32_t image = c / kinds, a = c % kinds / s->stride, b = c % s->stride;                                       \
+            const float *from = phases + (((ptrdiff_t)image * step + a) * s->columns + b) * s->phase + place;                    \
+            VEC between[alpha][alpha];                                                                                           \
+            for (int x = 0; x < (alpha); x++) {                                                                                  \
+                const float *column = from + x * s->stride * s->phase;                                                           \
+                VEC d[alpha], t[alpha];                                                                                          \
+                UNROLL for (int y = 0; y < (alpha); y++) d[y] =                                                                  \
+                    _mm512_loadu_ps(column + y % (m)*s->stride * s->columns * s->phase + y / (m)*s->row);                        \
+                input_##m##_##r(d, t);                                                                                           \
+                UNROLL for (int i = 0; i < (alpha); i++) between[i][x] = t[i];                                                   \
+            }                                                                                                                    \
+            for (int i = 0; i < (alpha); i++) {                                                                                  \
+                VEC t[alpha];                                                                                                    \
+                input_##m##_##r(between[i], t);                                                                                  \
+                UNROLL for (int j = 0; j < (alpha); j++)                                                                         \
+                    _mm512_storeu_ps(v + ((j * s->channels + c) * (alpha) + i) * LANES, t[j]);                                   \
+            }                                                                                                                    \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    static void stem_output_##m##_##r(const struct stem *s, const float *v, const float *u, const float *bias, int64_t place,    \
+                                      float *image)                                                                              \
+    {                                                                                                                            \
+        struct target target;                                                                                                    \
+        const ptrdiff_t plane = (ptrdiff_t)s->out_h * s->out_w, width = s->out_w;                                                \
+        aim(s, place, &target);                                                                                                  \
+        for (int32_t k = 0; k < s->filters; k += STEM_FILTERS) {                                                                 \
+            VEC between[STEM_FILTERS][m][alpha];                                                                                 \
+            for (int j = 0; j < (alpha); j++) {                                                                                  \
+                VEC sum[alpha][STEM_FILTERS];                                                                                    \
+                const float *vj = v + j * s->channels * (alpha)*LANES;                                                           \
+                const int half = (alpha) > MOST_ROWS ? ((alpha) + 1) / 2 : (alpha);                                              \
+                sum_rows(vj, u, s->channels, alpha, 0, half, sum);                                                               \
+                sum_rows(vj, u, s->channels, alpha, half, alpha, sum);                                                           \
+                u += s->channels * (alpha)*STEM_FILTERS;                                                                         \
+                UNROLL for (int q = 0; q < STEM_FILTERS; q++)                                                                    \
+                {                                                                                                                \
+                    VEC column[alpha], t[m];                                                                                     \
+                    UNROLL for (int i = 0; i < (alpha); i++) column[i] = sum[i][q];                                              \
+                    output_##m##_##r(column, t);                                                                                 \
+                    UNROLL for (int i = 0; i < (m); i++) between[q][i][j] = t[i];                                                \
+                }                                                                                                                \
+            }                                                                                                                    \
+            for (int q = 0; q < STEM_FILTERS && k + q < s->filters; q++) {                                                       \
+                const VEC added = _mm512_set1_ps(bias ? bias[k + q] : 0), floor = _mm512_setzero_ps();                           \
+                for (int i = 0; i < (m); i++) {                                                                                  \
+                    VEC y[m];                                                                                                    \
+                    output_##m##_##r(between[q][i], y);                                                                          \
+                    UNROLL for (int x = 0; x < (m); x++)                                                                         \
+                    {                                                                                                            \
+                        y[x] = _mm512_add_ps(y[x], added);                                                                       \
+                        if (s->relu) /* the second operand is what max returns for a NaN */                                      \
+                            y[x] = _mm512_max_ps(floor, y[x]);                                                                   \
+                    }                                                                                                            \
+                    if ((m) == CHUNK_TILES)                                                                                      \
+                        store_four(&target, i, width, y, image + (k + q) * plane);                                               \
+                    else                                                                                                         \
+                        store_tiles(&target, i, width, y, m, image + (k + q) * plane);                                           \
+                }                                                                                                                \
+            }                                                                                                                    \
+        }                                                                                                                        \
     }
 EACH_DENSE(DEFINE_STEM)
 
