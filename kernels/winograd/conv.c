@@ -28,7 +28,8 @@ static struct products products_of(const struct run *run, const float *v, float 
                              .m_shape = plan->m,
                              .u_plane = plan->u_plane,
                              .tiles = tiles,
-                             .channels = plan->layer.in_c};
+                             .channels = plan->layer.in_c,
+                             .points = plan->layer.alpha * plan->layer.alpha};
 }
 
 static void fused_task(void *context, size_t i, size_t worker)
@@ -42,7 +43,12 @@ static void fused_task(void *context, size_t i, size_t worker)
     for (size_t block = 0; block < (size_t)run->in_blocks; block++)
         stage_forward(&plan->windows, run->from, tiling_part(&plan->tiling, (int64_t)i, block, run->in_blocks),
                       tiling_part(&plan->tiling, (int64_t)i, block + 1, run->in_blocks), &plan->v, v, scratch);
-    const struct products products = products_of(run, v, m, box->tiles);
+    struct products products = products_of(run, v, m, box->tiles);
+    /* While multiplying, fetch what this box will write and what the next one will read. */
+    const struct box *next = box + ((int64_t)i + 1 < plan->tiling.box_count);
+    const struct pixels fetch[FETCHES] = {stage_written_pixels(&plan->outputs, run->to, box),
+                                          stage_read_pixels(&plan->windows, run->from, next)};
+    products.fetch = fetch;
     for (int32_t plane = 0; plane < planes; plane++) {
         for (int32_t panel = 0; panel < plan->panels.count; panel++)
             tuple_product(&products, plane, panel);

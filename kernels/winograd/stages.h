@@ -43,4 +43,15 @@ struct outputs {
 void stage_inverse(const struct outputs *outputs, float *image, struct part part, struct part next, const struct planes *shape,
                    const float *planes, const float *bias, float *scratch);
 
+/* Where pixels of all channels lie: rows of runs of 16 floats, which may begin anywhere. */
+struct pixels {
+    const float *from;
+    ptrdiff_t row, channel; /* floats between them */
+    int64_t rows, runs, channels;
+};
+
+/* What stage_forward reads and what stage_inverse writes for a box of one image; no rows if it has several. */
+struct pixels stage_read_pixels(const struct windows *windows, const float *image, const struct box *box);
+struct pixels stage_written_pixels(const struct outputs *outputs, const float *image, const struct box *box);
+
 #endif

@@ -59,10 +59,10 @@ struct transform {
 struct transform_family {
     const char *name; /* as in mk_family */
     /* Pixels x0 .. x0+pixels-1 of a row to `to`, 16 floats each; those outside 0..width-1 and absent channels become 0.
-     * Writes up to the next multiple of 16 pixels. Never reads outside the row. */
+     * May write 15 pixels more before and after. Never reads outside the row. */
     void (*gather)(const float *row, const struct pixel_row *shape, int64_t x0, int64_t pixels, float *to);
-    /* The reverse: `pixels` pixels plus bias[16], cut at 0 if relu, to `row`. Never writes outside the pixels, reads up to the
-     * next multiple of 16 of them. */
+    /* The reverse: `pixels` pixels plus bias[16], cut at 0 if relu, to `row`. Never writes outside the pixels, may read
+     * 15 more before and after. */
     void (*scatter)(const float *from, int64_t pixels, const float *bias, int relu, const struct pixel_row *shape, float *row);
     const struct transform *transforms;
     int32_t count;

@@ -62,20 +62,40 @@ static inline __attribute__((always_inline)) void load_channels(const float *fro
     }
 }
 
+/* Pixels between the start of a cache line and this address. Blocks begin where lines do, in the first channel and most often
+ * in all: channels may be a multiple of the page size apart, and then 32 halves of lines compete for one cache set. */
+static inline int64_t misaligned(const float *at)
+{
+    return (int64_t)((uintptr_t)at / sizeof *at % 16);
+}
+
+static void clear(float *to, int64_t pixels)
+{
+    for (int64_t p = 0; p < pixels; p++)
+        _mm512_storeu_ps(to + p * BLOCK, _mm512_setzero_ps());
+}
+
 static void gather(const float *row, const struct pixel_row *shape, int64_t x0, int64_t pixels, float *to)
 {
-    for (int64_t x = x0; x < x0 + pixels; x += 16, to += 16 * BLOCK) {
-        const __mmask16 mask = lane_mask(-x, shape->width - x);
-        VEC v[16];
-        if (shape->channels == BLOCK)
-            load_channels(row + x, shape, BLOCK, mask, v);
-        else
-            load_channels(row + x, shape, shape->channels, mask, v);
-        transpose16(v);
+    const int64_t end = x0 + pixels, left = x0 < 0 ? (end < 0 ? end : 0) : x0, right = end < shape->width ? end : shape->width;
+    int64_t x = left;
+    if (x < right) {
+        for (x -= misaligned(row + x); x < right; x += 16) {
+            const __mmask16 mask = lane_mask(-x, shape->width - x);
+            VEC v[16];
+            if (shape->channels == BLOCK)
+                load_channels(row + x, shape, BLOCK, mask, v);
+            else
+                load_channels(row + x, shape, shape->channels, mask, v);
+            transpose16(v);
 #pragma GCC unroll 16
-        for (int32_t p = 0; p < 16; p++)
-            _mm512_storeu_ps(to + p * BLOCK, v[p]);
+            for (int32_t p = 0; p < 16; p++)
+                _mm512_storeu_ps(to + (x - x0 + p) * BLOCK, v[p]);
+        }
     }
+    clear(to, left - x0);
+    if (x < end)
+        clear(to + (x - x0) * BLOCK, end - x);
 }
 
 static inline __attribute__((always_inline)) void store_channels(float *to, const struct pixel_row *shape,
@@ -94,12 +114,12 @@ static inline __attribute__((always_inline)) void store_channels(float *to, cons
 static void scatter(const float *from, int64_t pixels, const float *bias, int relu, const struct pixel_row *shape, float *row)
 {
     const VEC b = _mm512_loadu_ps(bias), floor = relu ? _mm512_setzero_ps() : _mm512_set1_ps(-INFINITY);
-    for (int64_t x = 0; x < pixels; x += 16, from += 16 * BLOCK) {
-        const __mmask16 mask = lane_mask(0, pixels - x);
+    for (int64_t x = -misaligned(row); x < pixels; x += 16) {
+        const __mmask16 mask = lane_mask(-x, pixels - x);
         VEC v[16];
 #pragma GCC unroll 16
         for (int32_t p = 0; p < 16; p++) /* the second operand is what max returns for a NaN */
-            v[p] = _mm512_max_ps(floor, _mm512_add_ps(_mm512_loadu_ps(from + p * BLOCK), b));
+            v[p] = _mm512_max_ps(floor, _mm512_add_ps(_mm512_loadu_ps(from + (x + p) * BLOCK), b));
         transpose16(v);
         if (shape->channels == BLOCK)
             store_channels(row + x, shape, BLOCK, mask, v);

@@ -94,6 +94,32 @@ static void compute(const struct panels *panels, const struct tuple_tile *t, int
     panels->family->tile[rows - 1][vectors - 1](&tile);
 }
 
+static int64_t fetch_calls(const struct pixels *f)
+{
+    return f->rows * f->runs * convoy_ceil_div(f->channels, SPLIT);
+}
+
+/* The far stream of a call: one run of 16 pixels in SPLIT channels, those of the last calls of all, so that what is fetched is not
+ * displaced before its use. */
+static void fetch_pixels(const struct products *g, int64_t call, int64_t calls, struct tuple_tile *tile)
+{
+    int64_t slot = call - calls;
+    for (int i = 0; i < FETCHES; i++)
+        slot += fetch_calls(&g->fetch[i]);
+    tile->far = (const char *)tile->a;
+    tile->far_step = 0;
+    for (int i = 0; i < FETCHES && slot >= 0; i++) {
+        const struct pixels *f = &g->fetch[i];
+        if (slot < fetch_calls(f)) {
+            const int64_t line = slot % f->runs, row = slot / f->runs % f->rows, block = slot / f->runs / f->rows;
+            tile->far = (const char *)(f->from + block * SPLIT * f->channel + row * f->row + line * BLOCK);
+            tile->far_step = f->channel * (ptrdiff_t)sizeof *f->from;
+            return;
+        }
+        slot -= fetch_calls(f);
+    }
+}
+
 static void product_of_point(const struct products *g, int32_t point, int32_t plane, int32_t panel)
 {
     const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
@@ -114,8 +140,11 @@ static void product_of_point(const struct products *g, int32_t point, int32_t pl
         for (int64_t part = 0; part < parts; part++, call++) {
             const int64_t first = part * g->tiles / parts, last = (part + 1) * g->tiles / parts;
             tile.near = (const char *)tile.b + AHEAD * chunk_bytes + part * SPLIT * tile.near_step;
-            tile.far = (const char *)(v + g->v_shape.plane) + call * SPLIT * tile.far_step;
             tile.a = v + first * g->v_shape.row + c;
+            if (g->fetch)
+                fetch_pixels(g, point * calls + call, g->points * calls, &tile);
+            else
+                tile.far = (const char *)(v + g->v_shape.plane) + call * SPLIT * tile.far_step;
             tile.c = g->m + point * g->m_shape.plane + first * g->m_shape.row + column;
             compute(&g->panels, &tile, last - first, vectors, 0);
         }

@@ -34,6 +34,8 @@ struct sharing {
 /* Planes of U: of one axis squared. */
 int32_t sharing_planes(const struct sharing *sharing);
 
+enum { FETCHES = 2 };
+
 struct products {
     struct panels panels;
     struct sharing sharing;
@@ -42,7 +44,9 @@ struct products {
     struct planes v_shape, m_shape;
     ptrdiff_t u_plane;
     int64_t tiles;
-    int32_t channels;
+    int32_t channels, points;
+    /* FETCHES rectangles of an image to be fetched meanwhile, in the order of need. NULL: the next plane of V is fetched. */
+    const struct pixels *fetch;
 };
 
 /* M[tile][k] = sum over c of V[tile][c] U[c][k] for the transform points of one plane of U and the columns of one panel. */
