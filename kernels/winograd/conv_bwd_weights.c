@@ -3,7 +3,10 @@
  *     dg = Gt [ sum over tiles of (Bt d B) o (A dy At) ] G,
  *
  * so the forward transform of x, the expansion of dy from m x m to alpha x alpha points, and for each point one product
- * dU[c][k] += sum over tiles of V[tile][c] M[tile][k] with the tiles as reduction. */
+ * dU[c][k] += sum over tiles of V[tile][c] M[tile][k] with the tiles as reduction.
+ *
+ * Many tiles: chunks of them one after another, each added to all of dU. Large filters: all tiles at once, and dU for a few panels
+ * of columns at a time, so that it is filtered before it leaves the cache. */
 #include "plan.h"
 #include <convoy/plugin.h>
 
@@ -13,6 +16,7 @@ struct run {
     const float *x, *dy;
     float *dw, *dbias, *v, *m, *du, *scratch;
     int32_t in_blocks, out_blocks;
+    int32_t panel, panel_end; /* those whose part of dU exists now */
 };
 
 /* Parts of all boxes of x, then of dy. */
@@ -46,21 +50,32 @@ static void product_task(void *context, size_t i, size_t worker)
                                         .u_shape = plan->u,
                                         .tiles = run->chunk->tiles,
                                         .channels = plan->layer.in_c,
-                                        .accumulate = run->chunk != plan->tiling.chunks};
-    tuple_gradient(&gradients, (int32_t)(i / (size_t)plan->panels.count), (int32_t)(i % (size_t)plan->panels.count));
+                                        .accumulate = run->chunk != plan->tiling.chunks,
+                                        .first = run->panel,
+                                        .end = run->panel_end};
+    const size_t panels = (size_t)(run->panel_end - run->panel);
+    tuple_gradient(&gradients, (int32_t)(i / panels), run->panel + (int32_t)(i % panels));
 }
 
 /* Input channels of a task: neighbours in memory on both sides. */
-enum { FILTERED_CHANNELS = 8 };
+enum { FILTERED_CHANNELS = 32 };
+
+/* Blocks of columns in which a run of panels lies. */
+static int32_t column_blocks(const struct plan *plan, int32_t panel, int32_t end)
+{
+    return (int32_t)convoy_ceil_div(panel_column(&plan->panels, end) - panel_column(&plan->panels, panel), BLOCK);
+}
 
 static void filter_task(void *context, size_t i, size_t worker)
 {
     (void)worker;
     const struct run *run = context;
     const struct plan *plan = run->plan;
-    const int32_t first = (int32_t)i / run->out_blocks * FILTERED_CHANNELS, out = (int32_t)i % run->out_blocks * BLOCK;
+    const int32_t blocks = column_blocks(plan, run->panel, run->panel_end);
+    const int32_t first = (int32_t)i / blocks * FILTERED_CHANNELS, column = (int32_t)i % blocks * BLOCK;
     for (int32_t c = first; c < convoy_min(plan->layer.in_c, first + FILTERED_CHANNELS); c++)
-        weights_gradient(&plan->weights, run->du, &plan->u, c, out, run->dw);
+        weights_gradient(&plan->weights, run->du + c * plan->u.row + column, &plan->u, c,
+                         panel_column(&plan->panels, run->panel) + column, run->dw);
 }
 
 static void bias_task(void *context, size_t k, size_t worker)
@@ -101,6 +116,7 @@ void conv_gradient_run(const struct plan *plan, const float *x, const float *dy,
     if (dbias)
         host->parallel(host, bias_task, &run, (size_t)plan->problem.k);
     const size_t planes = (size_t)sharing_planes(&plan->sharing), blocks = (size_t)(run.in_blocks + run.out_blocks);
+    const size_t filters = (size_t)convoy_ceil_div(layer->in_c, FILTERED_CHANNELS);
     for (int64_t g = 0; g < plan->groups; g++) {
         run.x = x + g * plan->from_floats;
         run.dy = dy + g * plan->to_floats;
@@ -113,8 +129,12 @@ void conv_gradient_run(const struct plan *plan, const float *x, const float *dy,
         for (int64_t c = 0; c < plan->tiling.chunk_count; c++) {
             run.chunk = &plan->tiling.chunks[c];
             host->parallel(host, transform_task, &run, (size_t)(run.chunk->box_end - run.chunk->box) * blocks);
-            host->parallel(host, product_task, &run, planes * (size_t)plan->panels.count);
+            for (run.panel = 0; run.panel < plan->panels.count; run.panel = run.panel_end) {
+                run.panel_end = (int32_t)convoy_min(run.panel + plan->du_panels, plan->panels.count);
+                host->parallel(host, product_task, &run, planes * (size_t)(run.panel_end - run.panel));
+                if (c == plan->tiling.chunk_count - 1)
+                    host->parallel(host, filter_task, &run, filters * (size_t)column_blocks(plan, run.panel, run.panel_end));
+            }
         }
-        host->parallel(host, filter_task, &run, (size_t)run.out_blocks * (size_t)convoy_ceil_div(layer->in_c, FILTERED_CHANNELS));
     }
 }

@@ -8,7 +8,11 @@ enum { FUSED_BYTES = 3 << 19 };
 /* Bytes of V and M of a chunk, roughly: a part of the last level cache, which also has to pass U, and which others share. */
 enum { CHUNK_BYTES = 3 << 20 };
 /* For weight gradients more: every chunk reads and writes all of dU. */
-enum { GRADIENT_CHUNK_BYTES = 8 << 20 };
+enum { GRADIENT_CHUNK_BYTES = 4 << 20 };
+/* Beyond this, dU costs more in memory than V and M of all tiles, up to half its size, that are read once for each part of it. */
+enum { FILTER_BYTES = 12 << 20 };
+/* Bytes of dU at a time in that case. */
+enum { FILTER_PART_BYTES = 6 << 20 };
 /* With fewer tiles to a box the streaming of U is exposed. */
 enum { FUSED_TILES = 20 };
 /* Where a strip of this many pixels begins, a cache line begins too, in all images of ImageNet networks. */
@@ -141,6 +145,23 @@ static void weights_init(const struct self *self, const struct transform *t, str
     }
 }
 
+static int64_t du_bytes(const struct plan *plan, int32_t columns)
+{
+    return (int64_t)weights_planes(&plan->weights) * plan->layer.in_c * row_of(columns) * (int64_t)sizeof(float);
+}
+
+/* Panels of dU at a time: with only one chunk, as many as stay in a cache, in whole blocks of channels. */
+static int32_t du_panels(const struct plan *plan)
+{
+    const struct panels *panels = &plan->panels;
+    const int32_t width = panels->vectors * panels->family->lanes, whole = width % BLOCK ? BLOCK / panels->family->lanes : 1;
+    int32_t count = whole;
+    while (count < panels->count && (plan->tiling.chunk_count > 1 ||
+                                     du_bytes(plan, (count + whole) * width) <= FILTER_PART_BYTES))
+        count += whole;
+    return (int32_t)convoy_min(count, panels->count);
+}
+
 /* Chooses the schedule and cuts the layer into boxes. */
 static int plan_schedule(struct plan *plan)
 {
@@ -154,7 +175,10 @@ static int plan_schedule(struct plan *plan)
     plan->fused = !gradient && fit >= FUSED_TILES && tiles >= (int64_t)FUSED_TILES * plan->host->threads;
     if (plan->fused)
         return tiling_make(layer, convoy_min(fit, tiles / plan->host->threads), strip, 1, &plan->tiling);
-    const int64_t chunk_tiles = convoy_max((gradient ? GRADIENT_CHUNK_BYTES : CHUNK_BYTES) / tile_bytes, SPLIT);
+    int64_t chunk_tiles = convoy_max((gradient ? GRADIENT_CHUNK_BYTES : CHUNK_BYTES) / tile_bytes, SPLIT);
+    const int64_t filter_bytes = du_bytes(plan, layer->out_c);
+    if (gradient && filter_bytes > FILTER_BYTES && 2 * tiles * tile_bytes <= filter_bytes)
+        chunk_tiles = tiles;
     return tiling_make(layer, STAGED_BOX_TILES, strip, chunk_tiles, &plan->tiling);
 }
 
@@ -214,7 +238,8 @@ static void size_memory(const struct self *self, struct plan *plan)
     int64_t workspace =
         workers * plan->scratch_floats + (plan->fused ? workers : 1) * (plan->v_floats + plan->m_floats) + plan->fold_floats;
     if (gradient) {
-        plan->u = planes_of(layer->out_c, layer->in_c);
+        plan->du_panels = du_panels(plan);
+        plan->u = planes_of(panel_column(&plan->panels, plan->du_panels), layer->in_c);
         plan->du_floats = weights_planes(&plan->weights) * plan->u.plane;
         workspace += plan->du_floats;
     } else {

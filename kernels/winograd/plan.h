@@ -40,6 +40,7 @@ struct plan {
     struct tiling tiling;
     int32_t fused;         /* a box passes all stages within one task, in memory of the worker       */
     struct planes v, m, u; /* strides of V, M and dU                                                 */
+    int32_t du_panels;     /* panels of dU that exist at a time; all where there are several chunks      */
     ptrdiff_t u_plane;     /* of prepared weights                                                    */
     int64_t u_floats, scratch_floats, v_floats, m_floats, du_floats; /* per group; per worker; per chunk          */
     int64_t from_floats, to_floats, fold_floats; /* of one group of one image in memory; of a folded group        */

@@ -166,14 +166,15 @@ static void gradient_of_point(const struct gradients *g, int32_t point, int32_t 
     const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
     const int64_t parts = convoy_ceil_div(g->channels, rows_of(g->panels.family, vectors)),
                   splits = convoy_ceil_div(g->tiles, SPLIT);
-    const int64_t calls = parts * splits * g->panels.count;
+    const int64_t calls = parts * splits * (g->end - g->first);
+    float *u = g->u + plane * g->u_shape.plane + column - panel_column(&g->panels, g->first);
     const float *v = g->v + point * g->v_shape.plane, *m = g->m + point * g->m_shape.plane;
     struct tuple_tile tile = {.a_stride = g->v_shape.row, .b_stride = g->m_shape.row, .c_stride = g->u_shape.row};
     /* Half of the calls fetch the next plane of V, the others that of M. */
     const int64_t half = (calls + 1) / 2;
     const ptrdiff_t v_step = (ptrdiff_t)((int64_t)sizeof *v * g->v_shape.plane / (half * SPLIT) + 1),
                     m_step = (ptrdiff_t)((int64_t)sizeof *m * g->m_shape.plane / (half * SPLIT) + 1);
-    int64_t call = parts * splits * panel;
+    int64_t call = parts * splits * (panel - g->first);
     for (int64_t t = 0; t < g->tiles; t += SPLIT) {
         tile.k = convoy_min(SPLIT, g->tiles - t);
         tile.accumulate = accumulate || t > 0;
@@ -186,7 +187,7 @@ static void gradient_of_point(const struct gradients *g, int32_t point, int32_t 
             tile.far = call < half ? (const char *)(v + g->v_shape.plane) + call * SPLIT * v_step
                                    : (const char *)(m + g->m_shape.plane) + (call - half) * SPLIT * m_step;
             tile.a = v + t * g->v_shape.row + first;
-            tile.c = g->u + plane * g->u_shape.plane + first * g->u_shape.row + column;
+            tile.c = u + first * g->u_shape.row;
             compute(&g->panels, &tile, last - first, vectors, 1);
         }
     }

@@ -56,10 +56,11 @@ struct gradients {
     struct panels panels;
     struct sharing sharing;
     const float *v, *m;
-    float *u; /* u[plane*u_shape.plane + c*u_shape.row + k] */
+    float *u; /* u[plane*u_shape.plane + c*u_shape.row + k - (first column of the panel `first`)] */
     struct planes v_shape, m_shape, u_shape;
     int64_t tiles;
     int32_t channels, accumulate;
+    int32_t first, end; /* the panels that are computed now */
 };
 
 /* dU[c][k] (+)= sum over tiles of V[tile][c] M[tile][k] for the transform points of one plane of U and the columns of one panel. */

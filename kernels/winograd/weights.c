@@ -2,7 +2,7 @@
 #include <convoy/plugin.h>
 #include <string.h>
 
-enum { AHEAD = 2 }; /* channels */
+enum { AHEAD = 4 }; /* channels */
 _Static_assert((int)FILTERS == (int)BLOCK, "filters come in blocks of channels");
 
 /* Columns out+lane, lane >= first, to the panels that they are in. */
@@ -68,16 +68,20 @@ void weights_gradient(const struct weights *f, const float *du, const struct pla
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
     double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    float rounded[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
     /* Every point is in another plane, which no hardware prefetcher follows: fetch a later channel's. */
     for (int32_t point = 0; point < weights_planes(f); point++)
-        __builtin_prefetch(du + point * shape->plane + (in + AHEAD) * shape->row + out);
-    f->family->gradient(&f->matrix, du + in * shape->row + out, shape->plane, g);
+        __builtin_prefetch(du + point * shape->plane + AHEAD * shape->row);
+    f->family->gradient(&f->matrix, du, shape->plane, g);
+    for (int32_t at = 0; at < taps * BLOCK; at++)
+        rounded[at] = (float)g[at];
     for (int32_t lane = 0; lane < lanes; lane++) {
         int32_t position[POINTS_MAX_R * POINTS_MAX_R];
         float *to = dw + locate_taps(f, in, out + lane, position);
+        __builtin_prefetch(to + AHEAD * f->in_stride, 1);
         for (int32_t tap = 0; tap < taps; tap++) {
             if (position[tap] >= 0)
-                to[position[tap]] = (float)g[tap * BLOCK + lane];
+                to[position[tap]] = rounded[tap * BLOCK + lane];
         }
     }
 }

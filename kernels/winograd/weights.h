@@ -26,7 +26,7 @@ void weights_points(const struct weights *weights, const float *w, int32_t in, i
 void weights_transform(const struct weights *weights, const float *w, int32_t in, int32_t out, const struct panels *panels,
                        ptrdiff_t u_plane, float *u);
 
-/* dw of the input channel `in` and outputs out .. out+15 from dU. */
+/* dw of the input channel `in` and outputs out .. out+15 from dU, whose first point of these filters is at `du`. */
 void weights_gradient(const struct weights *weights, const float *du, const struct planes *shape, int32_t in, int32_t out,
                       float *dw);
 
