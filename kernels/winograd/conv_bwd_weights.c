@@ -41,6 +41,7 @@ static void product_task(void *context, size_t i, size_t worker)
     const struct run *run = context;
     const struct plan *plan = run->plan;
     const struct gradients gradients = {.panels = plan->panels,
+                                        .sharing = plan->sharing,
                                         .v = run->v,
                                         .m = run->m,
                                         .u = run->du,
@@ -114,18 +115,23 @@ void conv_gradient_run(const struct plan *plan, const float *x, const float *dy,
     run.du = run.m + plan->m_floats;
     if (dbias)
         host->parallel(host, bias_task, &run, (size_t)plan->problem.k);
-    const size_t points = (size_t)(layer->alpha * layer->alpha), blocks = (size_t)(run.in_blocks + run.out_blocks);
+    const size_t planes = (size_t)sharing_planes(&plan->sharing), blocks = (size_t)(run.in_blocks + run.out_blocks);
     const size_t filters = (size_t)convoy_ceil_div(layer->in_c, FILTERED_CHANNELS);
     for (int64_t g = 0; g < plan->groups; g++) {
-        run.x = x + g * layer->in_c * layer->in_h * layer->in_w;
-        run.dy = dy + g * layer->out_c * layer->out_h * layer->out_w;
+        run.x = x + g * plan->from_floats;
+        run.dy = dy + g * plan->to_floats;
         run.dw = dw + g * plan->weight_floats;
+        if (plan->fold.stride > 1) {
+            float *folded = run.du + plan->du_floats;
+            fold_image(host, &plan->fold, run.x, folded);
+            run.x = folded;
+        }
         for (int64_t c = 0; c < plan->tiling.chunk_count; c++) {
             run.chunk = &plan->tiling.chunks[c];
             host->parallel(host, transform_task, &run, (size_t)(run.chunk->box_end - run.chunk->box) * blocks);
             for (run.panel = 0; run.panel < plan->panels.count; run.panel = run.panel_end) {
                 run.panel_end = (int32_t)convoy_min(run.panel + plan->du_panels, plan->panels.count);
-                host->parallel(host, product_task, &run, points * (size_t)(run.panel_end - run.panel));
+                host->parallel(host, product_task, &run, planes * (size_t)(run.panel_end - run.panel));
                 if (c == plan->tiling.chunk_count - 1)
                     host->parallel(host, filter_task, &run, filters * (size_t)column_blocks(plan, run.panel, run.panel_end));
             }

@@ -67,7 +67,7 @@ void stage_inverse(const struct outputs *s, float *image, struct part part, stru
     const struct box *box = part.box;
     const int32_t k = part.channel;
     const struct image *to = &s->image;
-    const int32_t m = s->transform->m, tiles = box->tw_end - box->tw;
+    const int32_t m = s->transform->out, tiles = box->tw_end - box->tw;
     const ptrdiff_t pitch = pitch_of(m * tiles);
     const struct pixel_row row = {to->channel_stride, distance(to, m, part, next),
                                   (int32_t)convoy_min(BLOCK, to->channels - k), to->w};
@@ -115,6 +115,6 @@ struct pixels stage_read_pixels(const struct windows *s, const float *image, con
 
 struct pixels stage_written_pixels(const struct outputs *s, const float *image, const struct box *box)
 {
-    const int64_t m = s->transform->m;
+    const int64_t m = s->transform->out;
     return rectangle(&s->image, image, box, box->th * m, box->tw * m, (box->th_end - box->th) * m, (box->tw_end - box->tw) * m);
 }

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One group of a convolution of stride 1, in the direction in which the transforms run: tiles are of the output, each reads
- * alpha x alpha input pixels. off_h, off_w: input row and column under the first output pixel's first tap. */
+/* One group of a convolution, in the direction in which the transforms run: tiles are of m x m output pixels, with alpha x alpha
+ * transform points. off_h, off_w: input row and column that the first tile reads first. */
 struct layer {
     int32_t n, in_c, in_h, in_w, out_c, out_h, out_w;
     int32_t off_h, off_w;
-    int32_t m, r, alpha, tiles_h, tiles_w;
+    int32_t m, alpha, tiles_h, tiles_w;
 };
 
 struct box {

@@ -6,8 +6,8 @@
 #ifndef CONVOY_WINOGRAD_TRANSFORM_H
 #define CONVOY_WINOGRAD_TRANSFORM_H
 
+#include "points.h"
 #include <stddef.h>
-#include <stdint.h>
 
 enum { BLOCK = 16 }; /* channels of a pixel */
 
@@ -28,7 +28,7 @@ struct columns { /* to[i][x] = sum over j of T[i][j] from[j][x] for each pixel x
     int64_t pixels;
 };
 
-struct rows { /* planes[i*alpha+j][t] = sum over l of T[j][l] from[i][t*m+l] for each tile t of a strip       */
+struct rows { /* planes[i*alpha+j][t] = sum over l of T[j][l] from[i][t*step+l] for each tile t of a strip    */
     const float *from;
     ptrdiff_t from_row;
     float *to;
@@ -36,7 +36,7 @@ struct rows { /* planes[i*alpha+j][t] = sum over l of T[j][l] from[i][t*m+l] for
     int64_t tiles;
 };
 
-struct inverse { /* to[i][t*m+j] = (At planes[..][t] A)[i][j] for each tile t of a strip                         */
+struct inverse { /* to[i][t*out+j] = (At planes[..][t] A)[i][j] for each tile t of a strip                         */
     const float *from;
     ptrdiff_t plane, tile;
     float *to;
@@ -45,11 +45,14 @@ struct inverse { /* to[i][t*m+j] = (At planes[..][t] A)[i][j] for each tile t of
 };
 
 struct transform {
-    int32_t m, r, alpha;
+    enum form form;
+    int32_t m, r;
+    int32_t in, out, step, alpha; /* tiles are `step` inputs and `out` outputs apart                                    */
+    int32_t singles;              /* as in struct matrices                                                              */
     void (*input_columns)(const struct columns *); /* Bt */
     void (*input_rows)(const struct rows *);
     void (*output)(const struct inverse *);         /* At */
-    void (*expand_columns)(const struct columns *); /* A  */
+    void (*expand_columns)(const struct columns *); /* A, NULL in the spread forms */
     void (*expand_rows)(const struct rows *);
 };
 
@@ -65,9 +68,9 @@ struct transform_family {
     int32_t count;
 };
 
-/* NULL: the family has no such F(m,r), or is not compiled in. */
+/* NULL: the family has no such form, or is not compiled in. */
 const struct transform_family *transform_family_find(const char *name);
-const struct transform *transform_find(const struct transform_family *family, int32_t m, int32_t r);
+const struct transform *transform_find(const struct transform_family *family, enum form form, int32_t m, int32_t r);
 
 extern const struct transform_family transform_avx512, transform_avx2, transform_portable; /* the first two on x86-64 only */
 

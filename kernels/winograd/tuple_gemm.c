@@ -50,6 +50,26 @@ static int32_t panel_vectors(const struct panels *p, int32_t panel)
     return (panel_column(p, panel + 1) - panel_column(p, panel)) / p->family->lanes;
 }
 
+static int32_t sharing_axis(const struct sharing *s)
+{
+    return (int32_t)convoy_min(s->alpha, s->singles + 1);
+}
+
+int32_t sharing_planes(const struct sharing *s)
+{
+    return sharing_axis(s) * sharing_axis(s);
+}
+
+struct range {
+    int32_t first, last;
+};
+
+/* The points of one axis that use number `at` of it. */
+static struct range sharing_range(const struct sharing *s, int32_t at)
+{
+    return (struct range){at, at < s->singles ? at : s->alpha - 1};
+}
+
 /* One register tile. Operands come from the last level cache or from memory, in an order that hardware prefetchers do not follow
  * far; so while one is in use its successor is fetched, in equal shares. Prefetching past the end of a buffer is harmless. */
 static void compute(const struct panels *panels, const struct tuple_tile *t, int64_t rows, int32_t vectors, int gradient)
@@ -100,13 +120,13 @@ static void fetch_pixels(const struct products *g, int64_t call, int64_t calls, 
     }
 }
 
-void tuple_product(const struct products *g, int32_t point, int32_t panel)
+static void product_of_point(const struct products *g, int32_t point, int32_t plane, int32_t panel)
 {
     const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
     const int64_t parts = convoy_ceil_div(g->tiles, rows_of(g->panels.family, vectors));
     const int32_t width = vectors * g->panels.family->lanes;
     const ptrdiff_t chunk_bytes = (ptrdiff_t)sizeof(float) * SPLIT * width;
-    const float *u = g->u + point * g->u_plane + (int64_t)column * g->channels;
+    const float *u = g->u + plane * g->u_plane + (int64_t)column * g->channels;
     const float *v = g->v + point * g->v_shape.plane;
     struct tuple_tile tile = {.a_stride = g->v_shape.row, .b_stride = width, .c_stride = g->m_shape.row};
     tile.near_step = chunk_bytes / SPLIT / parts;
@@ -131,13 +151,23 @@ void tuple_product(const struct products *g, int32_t point, int32_t panel)
     }
 }
 
-void tuple_gradient(const struct gradients *g, int32_t point, int32_t panel)
+void tuple_product(const struct products *g, int32_t plane, int32_t panel)
+{
+    const int32_t axis = sharing_axis(&g->sharing);
+    const struct range i = sharing_range(&g->sharing, plane / axis), j = sharing_range(&g->sharing, plane % axis);
+    for (int32_t row = i.first; row <= i.last; row++) {
+        for (int32_t at = j.first; at <= j.last; at++)
+            product_of_point(g, row * g->sharing.alpha + at, plane, panel);
+    }
+}
+
+static void gradient_of_point(const struct gradients *g, int32_t point, int32_t plane, int32_t accumulate, int32_t panel)
 {
     const int32_t vectors = panel_vectors(&g->panels, panel), column = panel_column(&g->panels, panel);
     const int64_t parts = convoy_ceil_div(g->channels, rows_of(g->panels.family, vectors)),
                   splits = convoy_ceil_div(g->tiles, SPLIT);
     const int64_t calls = parts * splits * (g->end - g->first);
-    float *u = g->u + point * g->u_shape.plane + column - panel_column(&g->panels, g->first);
+    float *u = g->u + plane * g->u_shape.plane + column - panel_column(&g->panels, g->first);
     const float *v = g->v + point * g->v_shape.plane, *m = g->m + point * g->m_shape.plane;
     struct tuple_tile tile = {.a_stride = g->v_shape.row, .b_stride = g->m_shape.row, .c_stride = g->u_shape.row};
     /* Half of the calls fetch the next plane of V, the others that of M. */
@@ -147,7 +177,7 @@ void tuple_gradient(const struct gradients *g, int32_t point, int32_t panel)
     int64_t call = parts * splits * (panel - g->first);
     for (int64_t t = 0; t < g->tiles; t += SPLIT) {
         tile.k = convoy_min(SPLIT, g->tiles - t);
-        tile.accumulate = g->accumulate || t > 0;
+        tile.accumulate = accumulate || t > 0;
         tile.b = m + t * g->m_shape.row + column;
         for (int64_t part = 0; part < parts; part++, call++) {
             const int64_t first = part * g->channels / parts, last = (part + 1) * g->channels / parts;
@@ -160,5 +190,15 @@ void tuple_gradient(const struct gradients *g, int32_t point, int32_t panel)
             tile.c = u + first * g->u_shape.row;
             compute(&g->panels, &tile, last - first, vectors, 1);
         }
+    }
+}
+
+void tuple_gradient(const struct gradients *g, int32_t plane, int32_t panel)
+{
+    const int32_t axis = sharing_axis(&g->sharing);
+    const struct range i = sharing_range(&g->sharing, plane / axis), j = sharing_range(&g->sharing, plane % axis);
+    for (int32_t row = i.first; row <= i.last; row++) {
+        for (int32_t at = j.first; at <= j.last; at++)
+            gradient_of_point(g, row * g->sharing.alpha + at, plane, g->accumulate || row > i.first || at > j.first, panel);
     }
 }
