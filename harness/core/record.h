@@ -26,6 +26,8 @@ struct record {
     double backward_error;    /* max |y-r|/D in units of 2^-24                                          */
     int64_t plan_ns, prepare_ns, median_ns, min_ns, mad_ns, rounds, iterations;
     double gflops, pct_peak, peak_gflops;
+    double pct_roof, roof_gbps;
+    char roof[8];             /* "FMA", "L2", "L3" or "DRAM"                                            */
     int64_t workspace_bytes, prepared_bytes;
     int64_t seed;
     char machine[64], cpu[96], plugin_version[32], plugin_hash[24], revision[48], utc[24];
