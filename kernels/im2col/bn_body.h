@@ -19,6 +19,13 @@ struct strip {
     int64_t at, length, runs, pitch;
 };
 
+/* A whole channel, where it is one strip. */
+static inline struct strip whole_channel(const struct convoy_bn *p, int64_t c)
+{
+    const int64_t plane = (int64_t)p->h * p->w;
+    return (struct strip){.at = c * plane, .length = plane, .runs = p->n, .pitch = p->c * plane};
+}
+
 /* The strip that begins at run n, float `from` of it: whole short runs, or a piece of one. Returns the run and sets *from where
  * the next one begins. */
 static int64_t next_strip(const struct convoy_bn *p, int64_t c, int64_t n, int64_t *from, struct strip *strip)
@@ -55,12 +62,24 @@ static inline lanes sum_strip(const float *x, const struct strip *s)
         for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
             for (int k = 0; k < CHAINS; k++)
                 chain[k] = lanes_add(chain[k], lanes_load(row + at + k * LANES));
-        for (int k = 0; at < whole; at += LANES, k++)
-            chain[k] = lanes_add(chain[k], lanes_load(row + at));
+        if (at + 2 * LANES <= whole) {
+            chain[0] = lanes_add(chain[0], lanes_load(row + at));
+            chain[1] = lanes_add(chain[1], lanes_load(row + at + LANES));
+            at += 2 * LANES;
+        }
+        if (at < whole)
+            chain[2] = lanes_add(chain[2], lanes_load(row + at));
         if (whole < s->length)
             chain[CHAINS - 1] = lanes_add(chain[CHAINS - 1], lanes_load_some(row + whole, rest));
     }
     return join(chain);
+}
+
+static inline __attribute__((always_inline)) void spread(const float *x, lanes center, lanes *plain, lanes *square)
+{
+    const lanes d = lanes_sub(lanes_load(x), center);
+    *plain = lanes_add(*plain, d);
+    *square = lanes_multiply_add(d, d, *square);
 }
 
 /* sum d and sum d^2, d = x - shift */
@@ -75,16 +94,15 @@ static inline void spread_strip(const float *x, const struct strip *s, float shi
         const float *row = x + s->at + run * s->pitch;
         int64_t at = 0;
         for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
-            for (int k = 0; k < CHAINS; k++) {
-                const lanes d = lanes_sub(lanes_load(row + at + k * LANES), center);
-                plain[k] = lanes_add(plain[k], d);
-                square[k] = lanes_multiply_add(d, d, square[k]);
-            }
-        for (int k = 0; at < whole; at += LANES, k++) {
-            const lanes d = lanes_sub(lanes_load(row + at), center);
-            plain[k] = lanes_add(plain[k], d);
-            square[k] = lanes_multiply_add(d, d, square[k]);
+            for (int k = 0; k < CHAINS; k++)
+                spread(row + at + k * LANES, center, &plain[k], &square[k]);
+        if (at + 2 * LANES <= whole) {
+            spread(row + at, center, &plain[0], &square[0]);
+            spread(row + at + LANES, center, &plain[1], &square[1]);
+            at += 2 * LANES;
         }
+        if (at < whole)
+            spread(row + at, center, &plain[2], &square[2]);
         if (whole < s->length) {
             const lanes d = lanes_keep(lanes_sub(lanes_load_some(row + whole, rest), center), rest);
             plain[CHAINS - 1] = lanes_add(plain[CHAINS - 1], d);
@@ -93,6 +111,13 @@ static inline void spread_strip(const float *x, const struct strip *s, float shi
     }
     *sum = join(plain);
     *squares = join(square);
+}
+
+static inline __attribute__((always_inline)) void weigh(const float *x, const float *dy, lanes center, lanes *plain, lanes *weighted)
+{
+    const lanes g = lanes_load(dy);
+    *plain = lanes_add(*plain, g);
+    *weighted = lanes_multiply_add(g, lanes_sub(lanes_load(x), center), *weighted);
 }
 
 /* sum dy and sum dy*(x - mean) */
@@ -107,16 +132,15 @@ static inline void product_strip(const float *x, const float *dy, const struct s
         const float *row = x + s->at + run * s->pitch, *slope = dy + s->at + run * s->pitch;
         int64_t at = 0;
         for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
-            for (int k = 0; k < CHAINS; k++) {
-                const lanes g = lanes_load(slope + at + k * LANES);
-                plain[k] = lanes_add(plain[k], g);
-                weighted[k] = lanes_multiply_add(g, lanes_sub(lanes_load(row + at + k * LANES), center), weighted[k]);
-            }
-        for (int k = 0; at < whole; at += LANES, k++) {
-            const lanes g = lanes_load(slope + at);
-            plain[k] = lanes_add(plain[k], g);
-            weighted[k] = lanes_multiply_add(g, lanes_sub(lanes_load(row + at), center), weighted[k]);
+            for (int k = 0; k < CHAINS; k++)
+                weigh(row + at + k * LANES, slope + at + k * LANES, center, &plain[k], &weighted[k]);
+        if (at + 2 * LANES <= whole) {
+            weigh(row + at, slope + at, center, &plain[0], &weighted[0]);
+            weigh(row + at + LANES, slope + at + LANES, center, &plain[1], &weighted[1]);
+            at += 2 * LANES;
         }
+        if (at < whole)
+            weigh(row + at, slope + at, center, &plain[2], &weighted[2]);
         if (whole < s->length) { /* g is 0 outside the mask */
             const lanes g = lanes_load_some(slope + whole, rest);
             plain[CHAINS - 1] = lanes_add(plain[CHAINS - 1], g);
@@ -267,18 +291,14 @@ static void measure_short(const struct bn_call *call, int64_t first, int64_t cou
     for (int64_t g = 0; g < BN_GROUP; g++)
         sum[g] = squares[g] = lanes_set(0);
     for (int64_t g = 0; g < count; g++) {
-        struct strip strip;
-        int64_t from = 0;
-        next_strip(call->p, first + g, 0, &from, &strip);
+        const struct strip strip = whole_channel(call->p, first + g);
         sum[g] = sum_strip(call->x, &strip);
     }
     lanes_totals(sum, sums);
     for (int64_t g = 0; g < BN_GROUP; g++)
         m->mean[g] = sums[g] / terms;
     for (int64_t g = 0; g < count; g++) {
-        struct strip strip;
-        int64_t from = 0;
-        next_strip(call->p, first + g, 0, &from, &strip);
+        const struct strip strip = whole_channel(call->p, first + g);
         spread_strip(call->x, &strip, (float)m->mean[g], &sum[g], &squares[g]);
     }
     lanes_totals(sum, sums);
@@ -358,14 +378,17 @@ static void backward(const struct bn_call *call, int64_t first, int64_t count)
         sum[g] = product[g] = lanes_set(0);
     for (int64_t g = 0; g < count; g++) {
         int64_t n = 0, from = 0;
+        if (terms <= STRIP) {
+            const struct strip strip = whole_channel(call->p, first + g);
+            product_strip(call->x, call->dy, &strip, call->save_mean[first + g], &sum[g], &product[g]);
+            continue;
+        }
         while (n < call->p->n) {
             struct strip strip;
             n = next_strip(call->p, first + g, n, &from, &strip);
             product_strip(call->x, call->dy, &strip, call->save_mean[first + g], &sum[g], &product[g]);
-            if (terms > STRIP) {
-                sums[g] += lanes_total(sum[g]);
-                products[g] += lanes_total(product[g]);
-            }
+            sums[g] += lanes_total(sum[g]);
+            products[g] += lanes_total(product[g]);
         }
     }
     if (terms <= STRIP) {

@@ -83,6 +83,11 @@ convoy_status pool_supports(const struct self *self, const struct convoy_problem
     return CONVOY_OK;
 }
 
+int pool_is_seamless(const struct convoy_pool *p)
+{
+    return !p->pad_t && (int64_t)p->oh * p->stride_h == p->h && convoy_span(p->kh, p->dil_h) <= p->stride_h;
+}
+
 int pool_is_global_mean(const struct convoy_pool *p)
 {
     return (p->kind == CONVOY_POOL_AVG_PAD || p->kind == CONVOY_POOL_AVG_VALID) && p->oh == 1 && p->ow == 1 && p->kh == p->h &&

@@ -28,6 +28,9 @@ int64_t pool_tap_offset(const struct convoy_pool *p, int64_t oh, int64_t r, int6
 /* Whether the one window of an average is the whole plane, without padding before it. */
 int pool_is_global_mean(const struct convoy_pool *p);
 
+/* Whether windows and rows of x fit without a rest: planes that follow each other are then like one high plane. */
+int pool_is_seamless(const struct convoy_pool *p);
+
 /* Planes are dealt out in blocks, so that a task is worth its start. */
 int64_t pool_block_planes(const struct convoy_pool *p);
 int64_t pool_block_count(const struct convoy_pool *p);
@@ -60,13 +63,24 @@ struct pool_back_row {
     float *phases; /* scratch, [stride_w][pool_phase_floats]                    */
     float *dx;
 };
+/* Rows of dx of a maximum that follow each other. */
+struct pool_back_rows {
+    const struct convoy_pool *p;
+    const float *dy;   /* of the plane, or of all planes that pool_is_seamless joins   */
+    const void *index; /* as dy                                                        */
+    int64_t oh;        /* rows of dy                                                   */
+    int64_t h_first, rows;
+    float *dx; /* row h_first                                                  */
+};
 int64_t pool_phase_floats(const struct convoy_pool *p);
 
 struct pool_loops {
     void (*max_row)(const struct pool_max_row *row);
-    /* False: not this shape, or values that need the other one; nothing is then to be relied on. May be NULL. */
-    int (*max_row_fast)(const struct pool_max_row *row);
-    int (*max_back_row_fast)(const struct pool_back_row *row);
+    /* Output rows that follow each other, with the same taps: returns how many were made, and has no claim on the one after
+     * them. 0: not this shape, or values that need max_row. May be NULL. */
+    int64_t (*max_rows_fast)(const struct pool_max_row *first, int64_t rows);
+    /* False: not this shape. May be NULL. */
+    int (*max_back_rows_fast)(const struct pool_back_rows *rows);
     void (*back_row)(const struct pool_back_row *row);
     /* y[ow] = sum over s of the sums over rows of x, over `divisor`*divisors[ow]. */
     void (*mean_row)(const struct pool_max_row *row, int64_t divisor, const int32_t *divisors);
@@ -90,6 +104,8 @@ struct pool_stage {
 void pool_stage_open(struct pool_stage *stage, void *buffer, void *to);
 /* Where the next so many bytes are to be written, at most POOL_STAGE_ROW_BYTES. */
 void *pool_stage_room(struct pool_stage *stage, const struct pool_loops *loops, int64_t bytes);
+/* Gives back the last room, which was not used. */
+void pool_stage_return(struct pool_stage *stage, int64_t bytes);
 void pool_stage_close(struct pool_stage *stage, const struct pool_loops *loops);
 
 uint64_t pool_fwd_workspace_bytes(const struct plan *plan);

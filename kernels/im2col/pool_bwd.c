@@ -113,6 +113,35 @@ static int32_t find_taps(const struct call *call, int64_t h, const float *dy, in
     return rows;
 }
 
+/* Maxima of common windows: false where the loops have none for them. Rows are an even number where they are cut. */
+static int gather_fast(const struct call *call, struct scratch *scratch, int64_t plane, int64_t planes)
+{
+    const struct convoy_pool *p = call->p;
+    const int64_t rows = planes * p->h, row_bytes = p->w * (int64_t)sizeof(float), at = plane * p->oh * p->ow;
+    const int64_t most = call->stream ? convoy_max(1, POOL_STAGE_ROW_BYTES / row_bytes / 2 * 2) : rows;
+    if (!call->index || call->index_bytes != 1 || !call->loops->max_back_rows_fast)
+        return 0;
+    for (int64_t done = 0; done < rows; done += most) {
+        const int64_t now = convoy_min(most, rows - done);
+        const struct pool_back_rows back = {
+            .p = p,
+            .dy = call->dy + at,
+            .index = (const uint8_t *)call->index + at,
+            .oh = planes * p->oh,
+            .h_first = done,
+            .rows = now,
+            .dx = call->stream ? pool_stage_room(&scratch->stage, call->loops, now * row_bytes)
+                               : call->dx + (plane * p->h + done) * p->w,
+        };
+        if (!call->loops->max_back_rows_fast(&back)) {
+            if (call->stream)
+                pool_stage_return(&scratch->stage, now * row_bytes);
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static void gather_plane(const struct call *call, struct scratch *scratch, int64_t plane)
 {
     const struct convoy_pool *p = call->p;
@@ -131,8 +160,7 @@ static void gather_plane(const struct call *call, struct scratch *scratch, int64
             .dx = call->stream ? pool_stage_room(&scratch->stage, call->loops, p->w * (int64_t)sizeof(float))
                                : call->dx + (plane * p->h + h) * p->w,
         };
-        if (!call->index || !call->loops->max_back_row_fast || !call->loops->max_back_row_fast(&row))
-            call->loops->back_row(&row);
+        call->loops->back_row(&row);
     }
 }
 
@@ -157,8 +185,13 @@ static void make_planes(void *context, size_t task, size_t worker)
                                                    convoy_round_up(p->kh * (int64_t)sizeof(struct pool_back_tap), 64));
     if (call->stream)
         pool_stage_open(&scratch.stage, lane, call->dx + first * floats);
-    for (int64_t plane = first; plane < last; plane++)
-        gather_plane(call, &scratch, plane);
+    const int64_t joined = pool_is_seamless(p) ? last - first : 1;
+    for (int64_t plane = first; plane < last; plane += joined) {
+        if (gather_fast(call, &scratch, plane, joined))
+            continue;
+        for (int64_t each = plane; each < plane + joined; each++)
+            gather_plane(call, &scratch, each);
+    }
     if (call->stream)
         pool_stage_close(&scratch.stage, call->loops);
 }

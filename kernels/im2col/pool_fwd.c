@@ -13,6 +13,7 @@ struct call {
     void *index; /* NULL: not wanted                                                       */
     int32_t index_bytes;
     int stream;
+    struct pool_range inner;    /* output rows with all taps inside x                                    */
     struct pool_range *windows; /* [kw]: output columns whose tap s lies inside x                         */
     int32_t *divisors;          /* averages, [ow]: along w                                                */
     char *lanes;                /* [lane]: two stages, then best [w], taps [w], index [ow]                */
@@ -42,19 +43,6 @@ uint64_t pool_fwd_workspace_bytes(const struct plan *plan)
     return (uint64_t)shared_bytes(p) + (uint64_t)plan->host->threads * (uint64_t)lane_bytes(p);
 }
 
-static void make_maxima(const struct call *call, struct pool_max_row *row, struct scratch *scratch, int64_t at)
-{
-    const struct convoy_pool *p = call->p;
-    if (call->index && call->index_bytes == 1) {
-        row->index = scratch->index;
-        row->bytes = call->stream ? pool_stage_room(&scratch->index_stage, call->loops, p->ow) : (uint8_t *)call->index + at;
-    } else if (call->index) {
-        row->index = (int32_t *)call->index + at;
-    }
-    if (!call->loops->max_row_fast || !call->loops->max_row_fast(row))
-        call->loops->max_row(row);
-}
-
 /* Squares of one window; the double keeps the squares of large values finite. */
 static double window_squares(const struct call *call, const float *x, int64_t oh, int64_t ow)
 {
@@ -78,26 +66,87 @@ static void make_windows(const struct call *call, const float *x, int64_t oh, fl
         y[ow] = (float)sqrt(window_squares(call, x, oh, ow));
 }
 
-static void make_row(const struct call *call, struct scratch *scratch, int64_t plane, int64_t oh)
+/* `rows` rows of y from row `first` of all, whose windows have the same tap rows inside x; x is under the first of them. */
+static void make_rows(const struct call *call, struct scratch *scratch, const float *x, int64_t first, int64_t rows, int32_t r_first,
+                      int32_t r_last)
 {
     const struct convoy_pool *p = call->p;
-    const float *x = call->x + plane * p->h * p->w;
-    const int64_t at = (plane * p->oh + oh) * p->ow, row_bytes = p->ow * (int64_t)sizeof(float);
+    const int64_t at = first * p->ow, x_step = (int64_t)p->stride_h * p->w;
+    const int narrow = call->index && call->index_bytes == 1;
     struct pool_max_row row = {
         .p = p,
         .windows = call->windows,
-        .y = call->stream ? pool_stage_room(&scratch->y_stage, call->loops, row_bytes) : call->y + at,
+        .x = x,
+        .r_first = r_first,
+        .r_last = r_last,
+        .y = call->stream ? pool_stage_room(&scratch->y_stage, call->loops, rows * p->ow * (int64_t)sizeof(float)) : call->y + at,
         .best = scratch->best,
         .taps = scratch->taps,
     };
-    pool_taps(&call->axis_h, oh, &row.r_first, &row.r_last);
-    row.x = x + (oh * p->stride_h - p->pad_t + (int64_t)row.r_first * p->dil_h) * p->w;
-    if (p->kind == CONVOY_POOL_MAX)
-        make_maxima(call, &row, scratch, at);
-    else if (p->kind == CONVOY_POOL_L2)
-        make_windows(call, x, oh, row.y);
-    else
-        call->loops->mean_row(&row, pool_divisor(&call->axis_h, oh, p->kind), call->divisors);
+    if (narrow)
+        row.bytes = call->stream ? pool_stage_room(&scratch->index_stage, call->loops, rows * p->ow) : (uint8_t *)call->index + at;
+    if (call->index)
+        row.index = narrow ? scratch->index : (int32_t *)call->index + at;
+    for (int64_t done = 0; done < rows;) {
+        int64_t made = 1;
+        if (p->kind == CONVOY_POOL_MAX) {
+            made = call->loops->max_rows_fast ? call->loops->max_rows_fast(&row, rows - done) : 0;
+            if (!made) {
+                call->loops->max_row(&row);
+                made = 1;
+            }
+        } else {
+            const int64_t oh = (first + done) % p->oh;
+            call->loops->mean_row(&row, pool_divisor(&call->axis_h, oh, p->kind), call->divisors);
+        }
+        row.x += made * x_step;
+        row.y += made * p->ow;
+        if (narrow)
+            row.bytes += made * p->ow;
+        else if (row.index)
+            row.index += made * p->ow;
+        done += made;
+    }
+}
+
+/* Rows oh..oh+rows-1 of a plane, all taps inside, in pieces that the stages take. */
+static void make_inner_rows(const struct call *call, struct scratch *scratch, const float *x, int64_t first, int64_t oh, int64_t rows)
+{
+    const struct convoy_pool *p = call->p;
+    const int64_t most = call->stream ? POOL_STAGE_ROW_BYTES / (p->ow * (int64_t)sizeof(float)) : rows;
+    for (int64_t done = 0; done < rows; done += most)
+        make_rows(call, scratch, x + ((oh + done) * p->stride_h - p->pad_t) * p->w, first + done, convoy_min(most, rows - done), 0,
+                  p->kh);
+}
+
+static void make_plane(const struct call *call, struct scratch *scratch, int64_t plane)
+{
+    const struct convoy_pool *p = call->p;
+    const float *x = call->x + plane * p->h * p->w;
+    for (int64_t oh = 0; oh < p->oh;) {
+        int32_t r_first, r_last;
+        if (oh == call->inner.first && call->inner.first < call->inner.last) {
+            make_inner_rows(call, scratch, x, plane * p->oh + oh, oh, call->inner.last - oh);
+            oh = call->inner.last;
+            continue;
+        }
+        pool_taps(&call->axis_h, oh, &r_first, &r_last);
+        make_rows(call, scratch, x + (oh * p->stride_h - p->pad_t + (int64_t)r_first * p->dil_h) * p->w, plane * p->oh + oh, 1, r_first,
+                  r_last);
+        oh++;
+    }
+}
+
+/* L2 */
+static void make_norms(void *context, size_t task, size_t worker)
+{
+    const struct call *call = context;
+    const struct convoy_pool *p = call->p;
+    const int64_t per_task = pool_block_planes(p), first = (int64_t)task * per_task;
+    (void)worker;
+    for (int64_t plane = first; plane < convoy_min(first + per_task, (int64_t)p->n * p->c); plane++)
+        for (int64_t oh = 0; oh < p->oh; oh++)
+            make_windows(call, call->x + plane * p->h * p->w, oh, call->y + (plane * p->oh + oh) * p->ow);
 }
 
 static void make_planes(void *context, size_t task, size_t worker)
@@ -115,9 +164,11 @@ static void make_planes(void *context, size_t task, size_t worker)
         if (call->index && call->index_bytes == 1)
             pool_stage_open(&scratch.index_stage, lane + POOL_STAGE_BYTES, (uint8_t *)call->index + at);
     }
-    for (int64_t plane = first; plane < last; plane++)
-        for (int64_t oh = 0; oh < p->oh; oh++)
-            make_row(call, &scratch, plane, oh);
+    if (p->kind == CONVOY_POOL_MAX && pool_is_seamless(p))
+        make_inner_rows(call, &scratch, call->x + first * p->h * p->w, first * p->oh, 0, (last - first) * p->oh);
+    else
+        for (int64_t plane = first; plane < last; plane++)
+            make_plane(call, &scratch, plane);
     if (call->stream) {
         pool_stage_close(&scratch.y_stage, call->loops);
         if (call->index && call->index_bytes == 1)
@@ -156,10 +207,12 @@ convoy_status pool_fwd_run(const struct plan *plan, const struct convoy_args *ar
         .lane_bytes = lane_bytes(p),
     };
     (void)err;
+    call.inner = pool_windows(&call.axis_h, 0);
+    call.inner.last = (int32_t)convoy_min(call.inner.last, pool_windows(&call.axis_h, p->kh - 1).last);
     for (int32_t s = 0; s < p->kw; s++)
         windows[s] = pool_windows(&call.axis_w, s);
     for (int64_t ow = 0; ow < p->ow && p->kind != CONVOY_POOL_MAX; ow++)
         call.divisors[ow] = (int32_t)pool_divisor(&call.axis_w, ow, p->kind);
-    plan->host->parallel(plan->host, pool_is_global_mean(p) ? make_means : make_planes, &call, (size_t)pool_block_count(p));
+    plan->host->parallel(plan->host, p->kind == CONVOY_POOL_L2 ? make_norms : pool_is_global_mean(p) ? make_means : make_planes, &call, (size_t)pool_block_count(p));
     return CONVOY_OK;
 }

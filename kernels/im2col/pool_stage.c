@@ -38,6 +38,11 @@ void *pool_stage_room(struct pool_stage *stage, const struct pool_loops *loops, 
     return room;
 }
 
+void pool_stage_return(struct pool_stage *stage, int64_t bytes)
+{
+    stage->end -= bytes;
+}
+
 void pool_stage_close(struct pool_stage *stage, const struct pool_loops *loops)
 {
     write_lines(stage, loops);
