@@ -1,12 +1,13 @@
 /* bn_body: batch normalisation (Ioffe & Szegedy, arXiv 1502.03167, algorithms 1 and 2, and section 3) over lanes.h. Included by
  * bn_portable.c, bn_avx2.c and bn_avx512.c, which define BN_LOOPS as the object to make.
  *
- * A channel is n runs of h*w floats. It is read in strips of at most STRIP floats, small enough for the L1, which a second pass
- * reads again at no cost. Within a strip sums are float, in LANES*CHAINS chains of at most STRIP/(LANES*CHAINS) terms; strips are
- * joined in double. The variance never subtracts large numbers: with d = x - shift, sum (x-mu)^2 = sum d^2 - (sum d)^2/m, and
- * shift is near mu: the first strip's is its own mean (the corrected two-pass algorithm), a later one's the mean of all before
- * (Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance", 1983). Their means differ by no more than the data do, so that
- * the loss is at most a factor of m/STRIP in the part of the error that a strip has, which is some units of 2^-24. */
+ * A channel is n runs of h*w floats, read in strips of at most STRIP floats. Within a strip sums are float, in LANES*CHAINS chains
+ * of at most STRIP/(LANES*CHAINS) terms; strips are joined in double. The variance never subtracts large numbers: with d = x - shift,
+ * sum (x-mu)^2 = sum d^2 - (sum d)^2/m (the corrected two-pass algorithm: Chan, Golub and LeVeque, "Algorithms for Computing the
+ * Sample Variance", 1983), so that shift need only be near mu. The first strip's is the mean of the channel's first q >= 4*sqrt(m)
+ * values, a later one's the mean of all strips before. Values that are a part q/m of a channel are away from its mean by no more than
+ * sqrt(m/q) deviations, which makes the loss at most m/q <= sqrt(m)/4 times the few units of 2^-24 of a strip's sum: the order of the
+ * rounding of one chain of m additions in the worst case, and nothing for data in no order. */
 #include "bn.h"
 #include "lanes.h"
 #include <convoy/plugin.h>
@@ -43,6 +44,20 @@ static int64_t next_strip(const struct convoy_bn *p, int64_t c, int64_t n, int64
         return n;
     *from = 0;
     return n + 1;
+}
+
+/* The values whose mean is the first shift: at least 4*sqrt(m) of them, or all. */
+static struct strip pilot(const struct convoy_bn *p, int64_t c)
+{
+    const int64_t plane = (int64_t)p->h * p->w, wanted = convoy_max(256, convoy_round_up((int64_t)(4 * sqrt((double)p->n * (double)plane)), 64));
+    struct strip strip = whole_channel(p, c);
+    if (wanted <= plane) {
+        strip.length = convoy_min(wanted, STRIP);
+        strip.runs = 1;
+    } else {
+        strip.runs = convoy_min(p->n, convoy_max(1, convoy_min(convoy_ceil_div(wanted, plane), STRIP / plane)));
+    }
+    return strip;
 }
 
 static inline lanes join(const lanes chain[CHAINS])
@@ -213,7 +228,7 @@ static inline int64_t lead_in(const float *to, int64_t length, int stream)
 }
 
 static inline __attribute__((always_inline)) void map_run(const struct affine *a, const float *x, const float *dy, int64_t length,
-                                                          int rectify, int stream, float *to)
+                                                          int64_t ahead, int rectify, int stream, float *to)
 {
 #define MAP(load)                                                                                                                \
     (dy ? map_backward(a, load(x + at), load(dy + at)) : map_forward(a, load(x + at), rectify))
@@ -225,12 +240,15 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
         lanes_store_some(to, mask, MAP(LOAD_SOME));
         at = lead;
     }
-    if (stream)
-        for (; at + LANES <= length; at += LANES)
+    for (; at + LANES <= length; at += LANES) {
+        __builtin_prefetch(x + at + ahead, 0, 2);
+        if (dy)
+            __builtin_prefetch(dy + at + ahead, 0, 2);
+        if (stream)
             lanes_stream(to + at, MAP(lanes_load));
-    else
-        for (; at + LANES <= length; at += LANES)
+        else
             lanes_store(to + at, MAP(lanes_load));
+    }
     if (at < length) {
         const lanes_mask mask = lanes_mask_first(length - at);
         lanes_store_some(to + at, mask, MAP(LOAD_SOME));
@@ -239,28 +257,30 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
 #undef LOAD_SOME
 }
 
-/* Images from the last to the first: what was read last is the likeliest to be in a cache still. */
-static void map_channel(const struct bn_call *call, int64_t c, const struct affine *a)
+/* Images from the last to the first: what was read last is the likeliest to be in a cache still. The channel that is measured next,
+ * `group` after this one, is fetched meanwhile, so that reading and writing share the time. */
+static void map_channel(const struct bn_call *call, int64_t c, int64_t group, const struct affine *a)
 {
     const struct convoy_bn *p = call->p;
     const int64_t plane = (int64_t)p->h * p->w;
+    const int64_t ahead = c + group < p->c ? group * plane : 0;
     const int rectify = (p->head.flags & CONVOY_WITH_RELU) != 0;
     for (int64_t n = p->n - 1; n >= 0; n--) {
         const int64_t at = (n * p->c + c) * plane;
         if (call->dy && call->stream)
-            map_run(a, call->x + at, call->dy + at, plane, 0, 1, call->dx + at);
+            map_run(a, call->x + at, call->dy + at, plane, ahead, 0, 1, call->dx + at);
         else if (call->dy)
-            map_run(a, call->x + at, call->dy + at, plane, 0, 0, call->dx + at);
+            map_run(a, call->x + at, call->dy + at, plane, ahead, 0, 0, call->dx + at);
         else if (call->stream)
-            map_run(a, call->x + at, NULL, plane, rectify, 1, call->y + at);
+            map_run(a, call->x + at, NULL, plane, ahead, rectify, 1, call->y + at);
         else
-            map_run(a, call->x + at, NULL, plane, rectify, 0, call->y + at);
+            map_run(a, call->x + at, NULL, plane, ahead, rectify, 0, call->y + at);
     }
 }
 
 /* y = (x - mean)*factor + beta. The mean as two floats: x - high is exact where x is near it, and what its rounding lost goes
  * into the shift. */
-static void normalise(const struct bn_call *call, int64_t c, double mean, double factor)
+static void normalise(const struct bn_call *call, int64_t c, int64_t group, double mean, double factor)
 {
     const float high = (float)mean;
     const struct affine a = {
@@ -268,7 +288,7 @@ static void normalise(const struct bn_call *call, int64_t c, double mean, double
         .factor = lanes_set((float)factor),
         .shift = lanes_set((float)(call->beta[c] - (mean - high) * factor)),
     };
-    map_channel(call, c, &a);
+    map_channel(call, c, group, &a);
 }
 
 /* ---- the passes ---- */
@@ -286,40 +306,42 @@ static inline double nonnegative(double value)
 /* Channels of one strip each: sums side by side, one channel to a lane. */
 static void measure_short(const struct bn_call *call, int64_t first, int64_t count, double terms, struct moments *m)
 {
+    const int64_t plane = (int64_t)call->p->h * call->p->w;
     lanes sum[BN_GROUP], squares[BN_GROUP];
-    float sums[BN_GROUP], spread[BN_GROUP];
+    float sums[BN_GROUP], square_sums[BN_GROUP];
     for (int64_t g = 0; g < BN_GROUP; g++)
         sum[g] = squares[g] = lanes_set(0);
-    for (int64_t g = 0; g < count; g++) {
-        const struct strip strip = whole_channel(call->p, first + g);
-        sum[g] = sum_strip(call->x, &strip);
-    }
+    struct strip start = pilot(call->p, first);
+    for (int64_t g = 0; g < count; g++, start.at += plane)
+        sum[g] = sum_strip(call->x, &start);
     lanes_totals(sum, sums);
+    const double share = 1.0 / (double)(start.length * start.runs), part = 1.0 / terms;
     for (int64_t g = 0; g < BN_GROUP; g++)
-        m->mean[g] = sums[g] / terms;
+        m->mean[g] = sums[g] * share;
     for (int64_t g = 0; g < count; g++) {
         const struct strip strip = whole_channel(call->p, first + g);
         spread_strip(call->x, &strip, (float)m->mean[g], &sum[g], &squares[g]);
     }
     lanes_totals(sum, sums);
-    lanes_totals(squares, spread);
+    lanes_totals(squares, square_sums);
     for (int64_t g = 0; g < BN_GROUP; g++) {
-        const double rest = sums[g] / terms; /* of the mean, which was rounded twice */
+        const double rest = sums[g] * part;
         m->mean[g] = (float)m->mean[g] + rest;
-        m->var[g] = nonnegative(spread[g] / terms - rest * rest);
+        m->var[g] = nonnegative(square_sums[g] * part - rest * rest);
     }
 }
 
 static void measure_long(const struct bn_call *call, int64_t c, double *mean, double *var)
 {
+    const struct strip start = pilot(call->p, c);
     double seen = 0, squares = 0;
     int64_t n = 0, from = 0;
-    *mean = 0;
+    *mean = lanes_total(sum_strip(call->x, &start)) / (double)(start.length * start.runs);
     while (n < call->p->n) {
         struct strip strip;
         n = next_strip(call->p, c, n, &from, &strip);
         const double terms = (double)(strip.length * strip.runs);
-        const float shift = (float)(seen > 0 ? *mean : lanes_total(sum_strip(call->x, &strip)) / terms);
+        const float shift = (float)*mean;
         lanes sum, square;
         spread_strip(call->x, &strip, shift, &sum, &square);
         const double off = lanes_total(sum) / terms, delta = shift + off - *mean;
@@ -354,7 +376,7 @@ static void train(const struct bn_call *call, int64_t first, int64_t count)
         call->run_var[c] = (float)((1.0 - momentum) * call->run_var[c] + momentum * (m.var[g] * bessel));
     }
     for (int64_t g = 0; g < count; g++)
-        normalise(call, first + g, m.mean[g], call->gamma[first + g] * istd[g]);
+        normalise(call, first + g, count, m.mean[g], call->gamma[first + g] * istd[g]);
     if (call->stream)
         lanes_fence();
 }
@@ -362,7 +384,7 @@ static void train(const struct bn_call *call, int64_t first, int64_t count)
 static void infer(const struct bn_call *call, int64_t first, int64_t count)
 {
     for (int64_t c = first; c < first + count; c++)
-        normalise(call, c, call->run_mean[c], call->gamma[c] / sqrt((double)call->run_var[c] + call->p->eps));
+        normalise(call, c, count, call->run_mean[c], call->gamma[c] / sqrt((double)call->run_var[c] + call->p->eps));
     if (call->stream)
         lanes_fence();
 }
@@ -413,7 +435,7 @@ static void backward(const struct bn_call *call, int64_t first, int64_t count)
             .shift = lanes_set((float)(-factor * sums[g] / terms)),
             .slope = lanes_set((float)(-factor * products[g] * istd * istd / terms)),
         };
-        map_channel(call, c, &a);
+        map_channel(call, c, count, &a);
     }
     if (call->stream)
         lanes_fence();

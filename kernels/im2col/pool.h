@@ -90,6 +90,7 @@ struct pool_loops {
     void (*fill_planes)(const float *y, int64_t planes, int64_t plane, float *x);
     /* Lines of 64 bytes, both addresses aligned to that, past the caches. */
     void (*stream_lines)(float *to, const float *from, int64_t lines);
+    void (*end_stream)(void); /* orders them before what follows; waits for the memory, so once a task */
 };
 extern const struct pool_loops pool_loops_portable, pool_loops_avx2, pool_loops_avx512;
 

@@ -231,6 +231,10 @@ static void stream_lines(float *to, const float *from, int64_t lines)
 {
     for (int64_t at = 0; at < lines * 16; at += LANES)
         lanes_stream(to + at, lanes_load(from + at));
+}
+
+static void end_stream(void)
+{
     lanes_fence();
 }
 
@@ -243,4 +247,5 @@ const struct pool_loops POOL_LOOPS = {
     .plane_means = plane_means,
     .fill_planes = fill_planes,
     .stream_lines = stream_lines,
+    .end_stream = end_stream,
 };

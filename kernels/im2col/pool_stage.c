@@ -46,5 +46,6 @@ void pool_stage_return(struct pool_stage *stage, int64_t bytes)
 void pool_stage_close(struct pool_stage *stage, const struct pool_loops *loops)
 {
     write_lines(stage, loops);
+    loops->end_stream();
     memcpy(stage->to + stage->begin, stage->buffer + stage->begin, (size_t)(stage->end - stage->begin));
 }
