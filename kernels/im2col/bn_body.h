@@ -228,7 +228,7 @@ static inline int64_t lead_in(const float *to, int64_t length, int stream)
 }
 
 static inline __attribute__((always_inline)) void map_run(const struct affine *a, const float *x, const float *dy, int64_t length,
-                                                          int64_t ahead, int rectify, int stream, float *to)
+                                                          int rectify, int stream, float *to)
 {
 #define MAP(load)                                                                                                                \
     (dy ? map_backward(a, load(x + at), load(dy + at)) : map_forward(a, load(x + at), rectify))
@@ -241,9 +241,6 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
         at = lead;
     }
     for (; at + LANES <= length; at += LANES) {
-        __builtin_prefetch(x + at + ahead, 0, 2);
-        if (dy)
-            __builtin_prefetch(dy + at + ahead, 0, 2);
         if (stream)
             lanes_stream(to + at, MAP(lanes_load));
         else
@@ -257,30 +254,28 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
 #undef LOAD_SOME
 }
 
-/* Images from the last to the first: what was read last is the likeliest to be in a cache still. The channel that is measured next,
- * `group` after this one, is fetched meanwhile, so that reading and writing share the time. */
-static void map_channel(const struct bn_call *call, int64_t c, int64_t group, const struct affine *a)
+/* Images from the last to the first: what was read last is the likeliest to be in a cache still. */
+static void map_channel(const struct bn_call *call, int64_t c, const struct affine *a)
 {
     const struct convoy_bn *p = call->p;
     const int64_t plane = (int64_t)p->h * p->w;
-    const int64_t ahead = c + group < p->c ? group * plane : 0;
     const int rectify = (p->head.flags & CONVOY_WITH_RELU) != 0;
     for (int64_t n = p->n - 1; n >= 0; n--) {
         const int64_t at = (n * p->c + c) * plane;
         if (call->dy && call->stream)
-            map_run(a, call->x + at, call->dy + at, plane, ahead, 0, 1, call->dx + at);
+            map_run(a, call->x + at, call->dy + at, plane, 0, 1, call->dx + at);
         else if (call->dy)
-            map_run(a, call->x + at, call->dy + at, plane, ahead, 0, 0, call->dx + at);
+            map_run(a, call->x + at, call->dy + at, plane, 0, 0, call->dx + at);
         else if (call->stream)
-            map_run(a, call->x + at, NULL, plane, ahead, rectify, 1, call->y + at);
+            map_run(a, call->x + at, NULL, plane, rectify, 1, call->y + at);
         else
-            map_run(a, call->x + at, NULL, plane, ahead, rectify, 0, call->y + at);
+            map_run(a, call->x + at, NULL, plane, rectify, 0, call->y + at);
     }
 }
 
 /* y = (x - mean)*factor + beta. The mean as two floats: x - high is exact where x is near it, and what its rounding lost goes
  * into the shift. */
-static void normalise(const struct bn_call *call, int64_t c, int64_t group, double mean, double factor)
+static void normalise(const struct bn_call *call, int64_t c, double mean, double factor)
 {
     const float high = (float)mean;
     const struct affine a = {
@@ -288,7 +283,7 @@ static void normalise(const struct bn_call *call, int64_t c, int64_t group, doub
         .factor = lanes_set((float)factor),
         .shift = lanes_set((float)(call->beta[c] - (mean - high) * factor)),
     };
-    map_channel(call, c, group, &a);
+    map_channel(call, c, &a);
 }
 
 /* ---- the passes ---- */
@@ -376,7 +371,7 @@ static void train(const struct bn_call *call, int64_t first, int64_t count)
         call->run_var[c] = (float)((1.0 - momentum) * call->run_var[c] + momentum * (m.var[g] * bessel));
     }
     for (int64_t g = 0; g < count; g++)
-        normalise(call, first + g, count, m.mean[g], call->gamma[first + g] * istd[g]);
+        normalise(call, first + g, m.mean[g], call->gamma[first + g] * istd[g]);
     if (call->stream)
         lanes_fence();
 }
@@ -384,7 +379,7 @@ static void train(const struct bn_call *call, int64_t first, int64_t count)
 static void infer(const struct bn_call *call, int64_t first, int64_t count)
 {
     for (int64_t c = first; c < first + count; c++)
-        normalise(call, c, count, call->run_mean[c], call->gamma[c] / sqrt((double)call->run_var[c] + call->p->eps));
+        normalise(call, c, call->run_mean[c], call->gamma[c] / sqrt((double)call->run_var[c] + call->p->eps));
     if (call->stream)
         lanes_fence();
 }
@@ -435,7 +430,7 @@ static void backward(const struct bn_call *call, int64_t first, int64_t count)
             .shift = lanes_set((float)(-factor * sums[g] / terms)),
             .slope = lanes_set((float)(-factor * products[g] * istd * istd / terms)),
         };
-        map_channel(call, c, count, &a);
+        map_channel(call, c, &a);
     }
     if (call->stream)
         lanes_fence();
