@@ -1,5 +1,6 @@
 #include "cli/worker.h"
 #include "bench/bench.h"
+#include "bench/bandwidth.h"
 #include "bench/probe.h"
 #include "cli/runfile.h"
 #include "cli/session.h"
@@ -300,6 +301,26 @@ static convoy_status serve_probe(struct worker *worker, char **field, size_t fie
     return CONVOY_OK;
 }
 
+static convoy_status serve_bandwidth(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct machine machine;
+    machine_describe(&machine);
+    struct pool *pool = pool_open((unsigned)whole(field[1]));
+    if (!pool)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "cannot start %s threads", field[1]);
+    pool_stay_awake(pool, 1);
+    struct bandwidth bandwidth;
+    const bool measured = bandwidth_measure(pool, &machine, &bandwidth);
+    pool_close(pool);
+    if (!measured)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for the bandwidth probe");
+    char text[BANDWIDTH_TEXT_BYTES];
+    bandwidth_print(&bandwidth, text, sizeof text);
+    reply(worker, "ok\t%s", text);
+    return CONVOY_OK;
+}
+
 static convoy_status serve_run(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
     union problem problem;
@@ -349,6 +370,7 @@ static const struct request {
     {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify},
     {"open", 7, serve_open},   {"batch", 2, serve_batch},       {"close", 2, serve_close},
     {"probe", 2, serve_probe}, {"run", 5, serve_run},           {"conform", 4, serve_conform},
+    {"bandwidth", 2, serve_bandwidth},
     {"phases", 2, serve_phases},
 };
 

@@ -28,6 +28,8 @@ struct record {
     double backward_error;    /* max |y-r|/D in units of 2^-24                                          */
     int64_t plan_ns, prepare_ns, median_ns, min_ns, mad_ns, rounds, iterations;
     double gflops, pct_peak, peak_gflops;
+    double pct_roof, roof_gbps;
+    char roof[8];             /* "FMA", "L2", "L3" or "DRAM"                                            */
     char phases[RECORD_PHASES_BYTES]; /* "multiply=1200 reorder=340"                                            */
     int64_t without_moves_ns;
     int64_t workspace_bytes, prepared_bytes;

@@ -42,6 +42,7 @@ struct plan {
     uint32_t slots; /* a set of SLOT_BIT: execute gets all of these and reads no others, workspace apart */
     struct convoy_numerics numerics;
     uint64_t workspace_bytes, prepared_bytes; /* prepared_bytes > 0: there is a prepare                        */
+    int stream;                               /* the tensors leave the caches: outputs are stored past them      */
     char algorithm[40];
     struct tiling tiling;      /* convolutions by the BLAS only                                            */
     struct implicit *implicit; /* the variant of that name only; owned                                     */
