@@ -9,9 +9,9 @@ $(GPU_OBJ): PRIVATE_CPP = -Iharness/include
 $(GPU_OBJ): PRIVATE_OPT = -O2
 
 # Modules by id, and of each its text and its options, out of modules.def.
-GPU_MODULES := $(shell sed -n 's/^GPU_MODULE(\([A-Z0-9_]*\),.*/\1/p' kernels/gpu/modules.def)
-gpu_text = $(shell sed -n 's/^GPU_MODULE($(1), *\([a-z0-9_]*\),.*/\1/p' kernels/gpu/modules.def)
-gpu_options = $(shell sed -n 's/^GPU_MODULE($(1), *[a-z0-9_]*, *"\([^"]*\)".*/\1/p' kernels/gpu/modules.def)
+GPU_MODULES := $(shell sed -n 's/^GPU_MODULE.\([A-Z0-9_]*\),.*/\1/p' kernels/gpu/modules.def)
+gpu_text = $(shell sed -n 's/^GPU_MODULE.$(1), *\([a-z0-9_]*\),.*/\1/p' kernels/gpu/modules.def)
+gpu_options = $(shell sed -n 's/^GPU_MODULE.$(1), *[a-z0-9_]*, *"\([^"]*\)".*/\1/p' kernels/gpu/modules.def)
 # The texts of a module in order, after the prelude of the language: what pools and Winograd share comes before their own.
 gpu_parts = $(addprefix kernels/gpu/,params.h text/math.kernel $(if $(filter pool%,$(1)),text/pool_shape.kernel) \
     $(if $(filter winograd%,$(1)),text/winograd_matrices.kernel) text/$(1).kernel)
