@@ -5,7 +5,7 @@
  *     open     VARIANT THREADS SEED MIN_BATCH_NS MEM_LIMIT PROBLEM  -> ok ID PLAN_NS PREPARE_NS ITERATIONS WORKSPACE PREPARED
  * ALGORITHM batch    ID                                                -> ok MEAN_NS MIN_NS close    ID -> ok probe    THREADS ->
  * ok GFLOPS run      VARIANT THREADS MEM_LIMIT PROBLEM slot=FILE …      -> ok TEXT conform  VARIANT THREADS INDEX -> ok RULE
- * VERDICT REASON SENTENCE | end Anything may be answered by: error STATUS TEXT. A fault handler may write "fault VERDICT REASON"
+ * VERDICT REASON SENTENCE | end device INDEX -> ok NAME TYPE DRIVER SOFTWARE MEMORY RANGE GROUP SHARED SUBGROUP | no Anything may be answered by: error STATUS TEXT. A fault handler may write "fault VERDICT REASON"
  * before the end. */
 #ifndef CONVOY_CLI_WORKER_H
 #define CONVOY_CLI_WORKER_H

@@ -148,7 +148,7 @@ void bn_program(struct planner *planner, const struct convoy_bn *p)
 {
     const int64_t plane = (int64_t)p->h * p->w;
     snprintf(planner->program->algorithm, sizeof planner->program->algorithm, "%s",
-             p->head.op == CONVOY_BN_INFER ? "element by element" : "two-pass reduction, then apply");
+             p->head.op == CONVOY_BN_INFER ? "element by element" : "two-pass reduction");
     if (p->head.op == CONVOY_BN_BWD) {
         backward(planner, p, plane);
         planner->program->reads &= ~(GPU_SLOT(DGAMMA) | GPU_SLOT(DBETA)); /* its own results */
@@ -157,4 +157,6 @@ void bn_program(struct planner *planner, const struct convoy_bn *p)
     if (p->head.op == CONVOY_BN_TRAIN)
         statistics(planner, p, plane);
     apply(planner, p, plane);
+    if (p->head.op == CONVOY_BN_TRAIN)
+        planner->program->reads &= ~(GPU_SLOT(SAVE_MEAN) | GPU_SLOT(SAVE_ISTD)); /* its own results */
 }

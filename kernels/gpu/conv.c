@@ -240,7 +240,7 @@ void conv_program(struct planner *planner, enum gpu_variant variant, const struc
     }
     const struct algorithm *const algorithm = choose(planner, variant, p);
     program->numerics.kind = algorithm->kind;
-    snprintf(program->algorithm, sizeof program->algorithm, "%s%s", algorithm->name, planner->device->cpu_family ? " (CPU kernels)" : "");
+    snprintf(program->algorithm, sizeof program->algorithm, "%s", algorithm->name);
     const struct pass forward = pass_forward(p);
     if (p->head.op == CONVOY_CONV_FWD) {
         pass_portions(planner, &forward, algorithm->correlate);

@@ -116,7 +116,7 @@ struct panels planner_panels(const struct planner *planner, int64_t rows, int64_
 {
     const struct gpu_device *const device = planner->device;
     if (device->cpu_family)
-        return (struct panels){8, device->vector == 4 ? 8 : (int32_t)device->vector};
+        return device->vector == 4 ? (struct panels){4, 16} : (struct panels){8, (int32_t)device->vector};
     const struct tile *const tile = choose(device, rows, cols, 1);
     return (struct panels){tile->bm, tile->bn};
 }

@@ -92,8 +92,7 @@ void winograd_pass(struct planner *planner, const struct convoy_conv *p)
     planner->program->numerics.m = (uint32_t)m;
     planner->program->numerics.r = 3;
     planner->program->numerics.points = CONVOY_POINTS_GOOD;
-    snprintf(planner->program->algorithm, sizeof planner->program->algorithm, "F(%dx%d,3x3) tile by tile%s", m, m,
-             planner->device->cpu_family ? " (CPU kernels)" : "");
+    snprintf(planner->program->algorithm, sizeof planner->program->algorithm, "F(%dx%d,3x3)", m, m);
 
     const struct panels panels = planner_panels(planner, s.k, images * image_tiles);
     const struct array u = transform_weights(planner, p, &s, points, panels.row, modules[m].weights);

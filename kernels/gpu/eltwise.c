@@ -54,7 +54,7 @@ void eltwise_program(struct planner *planner, const struct convoy_eltwise *p)
     const bool rows = p->kind == CONVOY_ELT_XENT || p->kind == CONVOY_ELT_XENT_BWD;
     const int64_t count = rows ? p->count / p->classes : p->count;
     const int64_t slice = planner_slice(planner, count, rows ? (int64_t)p->classes * 4 : 4, 1);
-    snprintf(planner->program->algorithm, sizeof planner->program->algorithm, rows ? "a work-group per row" : "element by element");
+    snprintf(planner->program->algorithm, sizeof planner->program->algorithm, rows ? "by rows" : "element by element");
     for (int64_t first = 0; first < count && planner->status == CONVOY_OK; first += slice) {
         const int64_t part = convoy_min(slice, count - first);
         if (rows)

@@ -76,7 +76,7 @@ struct gpu_program {
     uint64_t workspace_bytes, prepared_bytes;
     uint32_t reads, writes;                /* bit 1u << slot: what execute needs, workspace and prepared apart */
     struct convoy_numerics numerics;
-    char algorithm[40];
+    char algorithm[40]; /* at most 22 characters, so that a backend can add where it runs */ /* at most 22 characters, so that a backend can add where it runs */
 };
 
 /* Algorithms by name, the default first, NULL-ended: the plugin's list of variants. */

@@ -58,7 +58,7 @@ void pool_program(struct planner *planner, const struct convoy_pool *p)
     const int64_t slice = planner_slice(planner, planes, convoy_max(x, y) * 4, 4);
     const bool exact = p->kind == CONVOY_POOL_MAX && p->head.op == CONVOY_POOL_FWD;
     snprintf(planner->program->algorithm, sizeof planner->program->algorithm, "%s",
-             p->head.op == CONVOY_POOL_FWD ? "an invocation per window" : "gather over the windows");
+             p->head.op == CONVOY_POOL_FWD ? "by windows" : "gather from windows");
     if (exact)
         planner->program->numerics = (struct convoy_numerics){.kind = CONVOY_NUM_EXACT, .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT};
     for (int64_t first = 0; first < planes && planner->status == CONVOY_OK; first += slice) {

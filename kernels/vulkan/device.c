@@ -248,8 +248,11 @@ static convoy_status create(struct device *device, const struct candidate *chose
     return status;
 }
 
+/* Of a device that did not answer nothing is given back: it may still be at work on what would be freed. */
 static void destroy(struct device *device)
 {
+    if (device->lost)
+        return;
     if (device->queue)
         queue_close(device);
     if (device->pipelines)

@@ -53,11 +53,12 @@ static bool find_type(const struct device *device, uint32_t allowed, VkMemoryPro
     return false;
 }
 
+/* A lost device may still be at work on what would be freed. */
 static void destroy_block(struct device *device, struct block *block)
 {
-    if (block->buffer)
+    if (block->buffer && !device->lost)
         device->api.DestroyBuffer(device->handle, block->buffer, NULL);
-    if (block->memory)
+    if (block->memory && !device->lost)
         device->api.FreeMemory(device->handle, block->memory, NULL);
     *block = (struct block){0};
 }
@@ -407,7 +408,7 @@ convoy_status uniforms_open(struct device *device, uint64_t bytes, struct unifor
 {
     const VkMemoryPropertyFlags visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     struct block block;
-    const convoy_status status = create_block(device, bytes, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT, visible | VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
+    const convoy_status status = create_block(device, bytes, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, visible | VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
                                               visible, &block, err);
     if (status == CONVOY_OK)
         *uniforms = (struct uniforms){block.buffer, block.memory, block.mapped};

@@ -43,7 +43,7 @@ static void find_path(const struct device *device, char *path, size_t size)
         return;
     if (mkdir(folder, 0755) != 0 && access(folder, W_OK) != 0)
         return;
-    for (int b = 0; b < VK_UUID_SIZE; b++)
+    for (uint32_t b = 0; b < VK_UUID_SIZE; b++)
         snprintf(uuid + 2 * b, 3, "%02x", p->pipelineCacheUUID[b]);
     const int length = snprintf(path, size, "%s/vulkan-%x-%x-%x-%s.bin", folder, p->vendorID, p->deviceID, p->driverVersion, uuid);
     if (length < 0 || (size_t)length >= size)

@@ -33,7 +33,7 @@ static void destroy(struct convoy_plan *base)
     pthread_mutex_lock(&device->lock);
     queue_wait(device, NULL);
     uniforms_close(device, &plan->uniforms);
-    if (plan->stamps)
+    if (plan->stamps && !device->lost)
         device->api.DestroyQueryPool(device->handle, plan->stamps, NULL);
     pthread_mutex_unlock(&device->lock);
     gpu_program_free(&plan->program);
@@ -43,14 +43,16 @@ static void destroy(struct convoy_plan *base)
 
 static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
 {
-    const struct gpu_program *const program = &((const struct plan *)base)->program;
+    const struct plan *const plan = (const struct plan *)base;
+    const struct gpu_program *const program = &plan->program;
     struct convoy_plan_info mine = {
         .struct_size = out->struct_size,
         .workspace_bytes = program->workspace_bytes,
         .prepared_bytes = program->prepared_bytes,
         .numerics = program->numerics,
     };
-    memcpy(mine.algorithm, program->algorithm, sizeof mine.algorithm);
+    /* Every row of every report names the algorithm, and so says where it did not run on a GPU. */
+    snprintf(mine.algorithm, sizeof mine.algorithm, "%.22s%s", program->algorithm, plan->device->software ? ", software device" : "");
     memcpy(out, &mine, out->struct_size < sizeof mine ? out->struct_size : sizeof mine);
 }
 
