@@ -25,7 +25,7 @@ static const struct spec specs[] = {
      CMD_PLUGINS, 0},
     {"first-variants", 0, NULL, "without -b: only the first variant of each backend, its default", KIND_FLAG, AT(first_variants),
      CMD_CASES, 0},
-    {"device", 0, "INDEX-OR-NAME", "device of backends that have several, by index or a part of its name (`convoy list --devices`)",
+    {"device", 0, "INDEX-OR-NAME", "device of a backend with several: index, or a part of its name (`convoy list --devices`)",
      KIND_TEXT, AT(device), CMD_PLUGINS, 0},
     {"devices", 0, NULL, "list the devices of each backend that has some", KIND_FLAG, AT(devices), CMD_LIST, 0},
     {"table", 't', "NAME-OR-FILE", "layer table; repeatable (`convoy table` lists them)", KIND_LIST, AT(tables),

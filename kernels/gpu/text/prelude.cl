@@ -1,5 +1,6 @@
 /* The dialect of the kernel texts (see prelude.glsl) as OpenCL C 1.2. Set by -D: GROUP, the module's constants, WIDTH
- * (the floats of a wide vector: 4, 8 or 16) and what the module's options say. Arguments: the buffers in order, the parameters, the bases. */
+ * (the floats of a wide vector: 4, 8 or 16) and what the module's options say. Arguments: the buffers in
+ * order, the parameters, the bases. */
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)
 #define F4(a, b, c, d) ((float4)(a, b, c, d))
