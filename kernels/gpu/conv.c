@@ -216,6 +216,20 @@ void bind_bias(struct planner *planner, struct gpu_step *step, uint32_t at, cons
                      (uint64_t)(pass->p->k - portion->row) * 4);
 }
 
+void bind_slopes(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, int64_t first,
+                 int64_t images)
+{
+    const uint64_t image = (uint64_t)pass->out_image * 4;
+    const uint64_t skip = (uint64_t)pass->row * (uint64_t)pass->shape.oh * (uint64_t)pass->shape.ow * 4;
+    planner_bind(planner, step, at, CONVOY_DY, GPU_READ, (uint64_t)first * image + skip, (uint64_t)images * image - skip);
+}
+
+void bind_gradient(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, uint32_t access)
+{
+    const int64_t row = pass->shape.c_count * pass->shape.taps_h * pass->shape.taps_w;
+    planner_bind(planner, step, at, CONVOY_DW, access, (uint64_t)(pass->row * row) * 4, (uint64_t)pass->weights * 4);
+}
+
 struct gpu_conv portion_shape(const struct pass *pass, const struct portion *portion)
 {
     struct gpu_conv s = pass->shape;
@@ -260,6 +274,24 @@ static const struct algorithm *choose(const struct planner *planner, enum gpu_va
     return planner->device->cpu_family ? &lowered : &implicit;
 }
 
+/* Gradients beyond one bind are cut along the output channels. */
+static void backward_weights(struct planner *planner, const struct algorithm *algorithm, const struct pass *whole)
+{
+    const struct convoy_conv *const p = whole->p;
+    const int64_t row_weights = whole->weights / p->k, k = planner_slice(planner, p->k, row_weights * 4, 1);
+    if (k < p->k && p->groups > 1)
+        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE, "grouped weights beyond what this device can bind at a time");
+    for (int64_t from = 0; from < p->k && planner->status == CONVOY_OK; from += k) {
+        struct pass part = *whole;
+        const int64_t rows = convoy_min(k, p->k - from);
+        part.row = from;
+        part.rows = rows == p->k ? whole->shape.m_count : rows;
+        part.weights = rows * row_weights;
+        planner_reuse(planner, 0);
+        algorithm->gradient(planner, &part);
+    }
+}
+
 static void backward_data(struct planner *planner, const struct algorithm *algorithm, const struct convoy_conv *p)
 {
     for (int32_t ph = 0; ph < p->stride_h && ph < p->h; ph++) {
@@ -287,7 +319,7 @@ void conv_program(struct planner *planner, enum gpu_variant variant, const struc
     } else if (p->head.op == CONVOY_CONV_BWD_DATA) {
         backward_data(planner, algorithm, p);
     } else {
-        algorithm->gradient(planner, &forward);
+        backward_weights(planner, algorithm, &forward);
         if (p->head.flags & CONVOY_WITH_BIAS) {
             planner_reuse(planner, 0);
             bn_channel_sums(planner, p->n, p->k, (int64_t)p->oh * p->ow, CONVOY_DY, CONVOY_DBIAS);

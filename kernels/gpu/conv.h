@@ -11,7 +11,8 @@ struct pass {
     struct gpu_conv shape; /* for all images of a slice: only pixels, rows, cols, depth and tiles are left to set */
     uint32_t in, out;
     int64_t in_image, out_image; /* floats per image of `in` and of `out` (dy for gradients) */
-    int64_t weights;             /* floats of W per row, times groups' rows: all of W */
+    int64_t weights;             /* floats of W, or of the rows that a gradient is for */
+    int64_t row, rows;           /* gradients: the output channels of a group that are wanted; all where there are groups */
 };
 
 /* The whole forward pass, or the gather of the weight gradient. */
@@ -42,7 +43,12 @@ void bind_bias(struct planner *planner, struct gpu_step *step, uint32_t at, cons
 /* pass->shape for a portion: rows, cols = positions, depth, flags and where the outputs start. */
 struct gpu_conv portion_shape(const struct pass *pass, const struct portion *portion);
 
-/* Algorithms: portions of correlations, and whole gradients. */
+/* Binds of a gradient: dy of the wanted output channels for images first.., and their weights. */
+void bind_slopes(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, int64_t first,
+                 int64_t images);
+void bind_gradient(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, uint32_t access);
+
+/* Algorithms: portions of correlations, and gradients of pass->rows output channels, pass->weights in all. */
 void tiles_portion(struct planner *planner, const struct pass *pass, const struct portion *portion);
 void panels_portion(struct planner *planner, const struct pass *pass, const struct portion *portion);
 void direct_portion(struct planner *planner, const struct pass *pass, const struct portion *portion);

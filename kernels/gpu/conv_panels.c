@@ -79,7 +79,7 @@ void panels_gradient(struct planner *planner, const struct pass *pass)
 {
     const struct convoy_conv *const p = pass->p;
     struct gpu_conv shape = pass->shape;
-    shape.rows = shape.m_count;
+    shape.rows = (int)pass->rows;
     shape.cols = shape.c_count * shape.taps_h * shape.taps_w;
     const struct panels panels = planner_panels(planner, shape.rows, shape.cols);
     shape.tiles_row = (int)convoy_ceil_div(shape.rows, panels.row);
@@ -103,15 +103,13 @@ void panels_gradient(struct planner *planner, const struct pass *pass)
             shape.flags = first || from ? GPU_ADD : 0;
             planner->phase = CONVOY_PHASE_INPUT_TRANSFORM;
             struct gpu_step *step = pack_step(planner, GPU_PACK_SLOPES, &shape, panels.row, shape.rows, a.slot, a.offset);
-            const uint64_t image = (uint64_t)pass->out_image * 4;
-            planner_bind(planner, step, 0, CONVOY_DY, GPU_READ, (uint64_t)first * image, (uint64_t)portion.images * image);
+            bind_slopes(planner, step, 0, pass, first, portion.images);
             step = pack_step(planner, GPU_PACK_TAPS, &shape, panels.col, shape.cols, b.slot, b.offset);
             bind_input(planner, step, 0, pass, &portion);
             planner->phase = CONVOY_PHASE_MULTIPLY;
             step = panels_product(planner, &panels, &shape, false, &a, &b);
             step->params.conv.pixel_first = 0;
-            planner_bind(planner, step, 3, CONVOY_DW, shape.flags ? GPU_READ | GPU_WRITE : GPU_WRITE, 0,
-                         (uint64_t)pass->weights * 4);
+            bind_gradient(planner, step, 3, pass, shape.flags ? GPU_READ | GPU_WRITE : GPU_WRITE);
         }
     }
     planner->program->reads &= ~GPU_SLOT(DW);

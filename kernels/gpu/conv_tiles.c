@@ -91,7 +91,7 @@ void tiles_gradient(struct planner *planner, const struct pass *pass)
     const struct convoy_conv *const p = pass->p;
     const struct gpu_device *const device = planner->device;
     struct gpu_conv shape = pass->shape;
-    shape.rows = shape.m_count;
+    shape.rows = (int)pass->rows;
     shape.cols = shape.c_count * shape.taps_h * shape.taps_w;
     const struct tile *const tile = choose(device, shape.rows, shape.cols, (int64_t)shape.groups * SPLITS_MOST / 4);
     const int64_t images = planner_slice(planner, p->n, convoy_max(pass->in_image, pass->out_image) * 4, 1);
@@ -112,13 +112,15 @@ void tiles_gradient(struct planner *planner, const struct pass *pass)
         shape.splits = (int)splits; /* those past the end of a short last slice write zeros */
         shape.split_first = (int)(first / images * splits);
         struct gpu_step *const step = tile_step(planner, GPU_TILES_GRADIENT, tile, &shape, false);
-        const uint64_t image = (uint64_t)pass->out_image * 4;
-        planner_bind(planner, step, 0, CONVOY_DY, GPU_READ, (uint64_t)first * image, (uint64_t)portion.images * image);
+        bind_slopes(planner, step, 0, pass, first, portion.images);
         bind_input(planner, step, 1, pass, &portion);
-        planner_bind(planner, step, 3, parts > 1 ? CONVOY_WORKSPACE : CONVOY_DW, GPU_WRITE, partial, bytes);
+        if (parts > 1)
+            planner_bind(planner, step, 3, CONVOY_WORKSPACE, GPU_WRITE, partial, bytes);
+        else
+            bind_gradient(planner, step, 3, pass, GPU_WRITE);
     }
     if (parts > 1)
-        planner_sum(planner, partial, bytes, CONVOY_DW, 0, weights, parts, 1, weights);
+        planner_sum(planner, partial, bytes, CONVOY_DW, (uint64_t)(pass->row * shape.cols * 4), weights, parts, 1, weights);
 }
 
 /* ---- products of panels, for both families ---- */

@@ -92,9 +92,6 @@ convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant
                                struct gpu_program *program, struct convoy_error *err);
 void gpu_program_free(struct gpu_program *program);
 
-/* One launch that does nothing, for the fixed cost of a launch. */
-struct gpu_step gpu_null_step(void);
-
 /* Whether two launches need a barrier between them: ranges that overlap, one of them written. The tracker of a backend asks. */
 struct gpu_hazards;
 struct gpu_hazards *gpu_hazards_open(void); /* NULL: no memory */

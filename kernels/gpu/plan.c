@@ -170,14 +170,3 @@ void gpu_program_free(struct gpu_program *program)
     free(program->step);
     *program = (struct gpu_program){0};
 }
-
-struct gpu_step gpu_null_step(void)
-{
-    return (struct gpu_step){
-        .module = GPU_NOTHING,
-        .group = 1,
-        .grid_x = 1,
-        .grid_y = 1,
-        .bind = {{.slot = CONVOY_Y, .access = GPU_WRITE, .bytes = 4}},
-    };
-}

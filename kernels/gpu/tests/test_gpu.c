@@ -154,7 +154,7 @@ static void test_weights_beyond_a_range_are_cut(void **state)
     (void)state;
     struct gpu_device device = cpu_like;
     device.range_bytes = 32768;
-    for (convoy_op op = CONVOY_CONV_FWD; op <= CONVOY_CONV_BWD_DATA; op++) {
+    for (convoy_op op = CONVOY_CONV_FWD; op <= CONVOY_CONV_BWD_WEIGHTS; op++) {
         const struct convoy_conv p = conv(op, 1, 64, 4, 64, 4, 1, 0, 1, 1); /* 256 KiB of weights */
         struct gpu_program program;
         struct convoy_error err = {.struct_size = sizeof err};
