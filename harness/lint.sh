@@ -6,7 +6,7 @@
 #   core                   core, convoy                      verify, bench, select: core, convoy, own folder
 #   report                 core, convoy, own folder          (select may include report)
 #   cli                    every layer of the harness        tests: the same; tests/plugins and tests/mutants: convoy only
-#   kernels/X              convoy, own folder, microkernel
+#   kernels/X              convoy, own folder, microkernel, gpu
 #   reference-nets         core, select, convoy, own folders
 set -eu
 export LC_ALL=C
@@ -46,7 +46,7 @@ violations=$(
         home["csv.h"] = "^harness/report/csv\\.c$"
         home["fftw3.h"] = "^kernels/fft/fftw\\.c$"
         home["pthreadpool.h"] = "^harness/core/pool\\.c$"
-        home["dlfcn.h"] = "^(harness/core/loader\\.c|kernels/im2col/blas\\.c|harness/tests/.*|kernels/[^/]*/tests/.*)$"
+        home["dlfcn.h"] = "^(harness/core/loader\\.c|kernels/im2col/blas\\.c|kernels/(vulkan|opencl)/api\\.c|harness/tests/.*|kernels/[^/]*/tests/.*)$"
         home["cmocka.h"] = "^(harness|kernels/[^/]*|reference-nets)/tests/"
         home["vulkan/"] = "^kernels/vulkan/"
         home["CL/"] = "^kernels/opencl/"
@@ -92,8 +92,8 @@ violations=$(
             if (first != "" || (group == "plugin" && path ~ /^convoy/)) report("\"" path "\": only <convoy/...> and neighbours here")
         } else if (first == "convoy") report("\"" path "\": the ABI is included as <" path ">")
         else if (group == "kernel") {
-            if (first in layer || (first in kernel && first != own && first != "microkernel"))
-                report("\"" path "\": kernels/" own " includes only <convoy/...>, its own folder and microkernel/")
+            if (first in layer || (first in kernel && first != own && first != "microkernel" && first != "gpu"))
+                report("\"" path "\": kernels/" own " includes only <convoy/...>, its own folder, microkernel/ and gpu/")
         } else if (first in kernel && !(first in layer)) report("\"" path "\": only a kernel includes kernel headers")
         else if (first in layer && first != group) {
             count = split(may[group], allowed)

@@ -1,6 +1,8 @@
 #include "cli/commands.h"
 #include "core/error.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void print_backend(const struct backend *backend)
 {
@@ -14,6 +16,24 @@ static void print_backend(const struct backend *backend)
     printf("\n             %s\n             %s (%s)\n", backend->summary, backend->entry->path, backend->entry->hash);
 }
 
+static void print_devices(struct backend *backend, int64_t timeout_s)
+{
+    enum { NAME = 1, TYPE, DRIVER, SOFTWARE, MEMORY, RANGE, GROUP, SHARED, SUBGROUP, FIELDS };
+    char request[32], *field[FIELDS];
+    struct session_end end;
+    for (unsigned index = 0;; index++) {
+        snprintf(request, sizeof request, "device\t%u", index);
+        if (session_call(&backend->session, request, timeout_s, &end) == SESSION_ENDED ||
+            session_split(backend->session.line, field, FIELDS) != FIELDS)
+            return;
+        printf("%-12s %u: %s%s\n             %s, %s; %.1f GiB, %llu MiB to a buffer, %s invocations and %llu KiB to a "
+               "work-group, subgroups of %s\n",
+               backend->entry->name, index, field[NAME], strcmp(field[SOFTWARE], "0") ? " [software: a CPU, not a GPU]" : "",
+               field[TYPE], field[DRIVER], strtod(field[MEMORY], NULL) / (1 << 30), strtoull(field[RANGE], NULL, 10) >> 20,
+               field[GROUP], strtoull(field[SHARED], NULL, 10) >> 10, strcmp(field[SUBGROUP], "0") ? field[SUBGROUP] : "no size");
+    }
+}
+
 int cmd_list(const struct options *options)
 {
     struct convoy_error err = error_none();
@@ -25,8 +45,11 @@ int cmd_list(const struct options *options)
     if (lineup_open(options, &lineup, &err) != CONVOY_OK)
         return command_failed(&err);
     for (size_t b = 0; b < lineup.backends; b++) {
-        if (lineup.backend[b].usable || lineup.backend[b].reason[0])
-            print_backend(&lineup.backend[b]);
+        struct backend *const backend = &lineup.backend[b];
+        if (options->devices && backend->usable)
+            print_devices(backend, options->timeout_s);
+        else if (backend->usable || backend->reason[0])
+            print_backend(backend);
     }
     for (size_t e = 0; e < lineup.registry.count; e++) {
         if (lineup.registry.entry[e].shadowed)

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/worker.h"
 #include "core/error.h"
+#include <convoy/devices.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,9 @@ int main(int argc, char **argv)
             opt_help(&commands[c]);
             return EXIT_OK;
         }
+        /* Workers inherit it; a plugin reads it when it opens a device. */
+        if (options.device && setenv(CONVOY_DEVICE_VARIABLE, options.device, 1) != 0)
+            return EXIT_USAGE;
         const struct sigaction action = {.sa_handler = interrupt};
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);

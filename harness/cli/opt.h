@@ -24,8 +24,9 @@ struct options {
     double budget_s;
     uint64_t mem_limit_bytes;
     const char *output, *verified, *junit, *why, *name;
+    const char *device; /* index or part of a name: CONVOY_DEVICE for the plugins that have devices */
     const char *slot_file[CONVOY_NSLOTS];
-    bool resume, strict, in_process, first_variants, quiet, help;
+    bool resume, strict, in_process, first_variants, devices, quiet, help;
     bool cold;                         /* caches, not hot                                                 */
     bool gate_layers;                  /* compare: one layer that regressed is enough                     */
     double threshold_pct;              /* compare: smaller changes do not count; 0: the command's default */

@@ -11,6 +11,8 @@
 #include "verify/conform.h"
 #include "verify/guard.h"
 #include "verify/verify.h"
+#include <convoy/devices.h>
+#include <convoy/plugin.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -129,12 +131,44 @@ static uint64_t whole(const char *text)
     return strtoull(text, NULL, 10);
 }
 
+/* NULL: the plugin has no devices to tell apart. */
+static const struct convoy_devices *devices_of(const struct convoy_plugin *plugin)
+{
+    const struct convoy_devices *const devices = plugin->extension ? plugin->extension(CONVOY_DEVICES_ID) : NULL;
+    return devices && convoy_has(devices, describe) ? devices : NULL;
+}
+
+static convoy_status serve_device(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    convoy_status status = load(worker, err);
+    if (status != CONVOY_OK)
+        return status;
+    const struct convoy_devices *const devices = devices_of(worker->plugin);
+    struct convoy_device_info info = {.struct_size = sizeof info};
+    status = devices ? devices->describe((uint32_t)strtoul(field[1], NULL, 10), &info, err) : CONVOY_UNSUPPORTED;
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s\t%s\t%s\t%u\t%llu\t%llu\t%u\t%u\t%u", info.name, info.type, info.driver, info.software,
+              (unsigned long long)info.memory_bytes, (unsigned long long)info.range_bytes, info.group_most, info.shared_bytes,
+              info.subgroup);
+    else if (status == CONVOY_UNSUPPORTED)
+        reply(worker, "no");
+    else
+        return status;
+    return CONVOY_OK;
+}
+
+/* A backend for devices that finds none is unavailable, and says why. */
 static convoy_status serve_hello(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
     (void)field, (void)fields;
     const convoy_status status = load(worker, err);
     if (status != CONVOY_OK)
         return status;
+    const struct convoy_devices *const devices = devices_of(worker->plugin);
+    struct convoy_device_info first = {.struct_size = sizeof first};
+    if (devices && devices->describe(0, &first, err) != CONVOY_OK)
+        return CONVOY_FAILED;
     static const char *const threading[] = {
         [CONVOY_THREADS_HOST] = "host", [CONVOY_THREADS_OWN] = "own", [CONVOY_THREADS_DEVICE] = "device"};
     const struct convoy_plugin *plugin = worker->plugin;
@@ -401,6 +435,7 @@ static const struct request {
     {"check", 2, serve_check},     {"phases", 2, serve_phases},     {"close", 2, serve_close},
     {"probe", 2, serve_probe},     {"run", 5, serve_run},           {"bandwidth", 2, serve_bandwidth},
     {"conform", 4, serve_conform},
+    {"device", 2, serve_device},
 };
 
 static void serve_line(struct worker *worker, char *line)

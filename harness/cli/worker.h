@@ -13,6 +13,7 @@
  *     phases   ID                -> ok PHASES|- WITHOUT_MOVES_NS
  *     run      VARIANT THREADS MEM_LIMIT PROBLEM slot=FILE …      -> ok TEXT
  *     conform  VARIANT THREADS INDEX                             -> ok RULE VERDICT REASON SENTENCE | end
+ *     device   INDEX                                              -> ok NAME TYPE DRIVER SOFTWARE MEMORY RANGE GROUP SHARED SUBGROUP | no
  * Anything may be answered by: error STATUS TEXT. A fault handler may write "fault VERDICT REASON" before the end. */
 #ifndef CONVOY_CLI_WORKER_H
 #define CONVOY_CLI_WORKER_H

@@ -18,6 +18,10 @@ fi
 build=$1
 shift
 here=$(dirname "$0")
+# Compiled kernels of GPU drivers are kept with the build and not in the home folder.
+cache=$(realpath "$build")/cache
+mkdir -p "$cache"
+export MESA_SHADER_CACHE_DIR=$cache CONVOY_CACHE_PATH=$cache POCL_CACHE_DIR=$cache
 timeout_s=${CHECK_TIMEOUT:-300}
 verify_timeout_s=${CHECK_VERIFY_TIMEOUT:-600}
 passed=0
@@ -104,11 +108,17 @@ run_one()
 # Every backend that was built: the contract of the ABI, and its results.
 verify_backends()
 {
-    local tables=(--table smoke --table edge) plugin name
+    local tables=(--table smoke --table edge) plugin name reason
     [ -z "$unit" ] || tables=(--table smoke)
     for plugin in "$build"/plugins/convoy_*.so; do
         name=${plugin##*/convoy_}
         name=${name%.so}
+        reason=$("$build/bin/convoy" list | sed -n "s/^$name  *unavailable: //p")
+        if [ -n "$reason" ]; then
+            skipped=$((skipped + 1))
+            printf 'skip  verify %s: %s\n' "$name" "$reason"
+            continue
+        fi
         [ -n "$unit" ] || run_one "$verify_timeout_s" "conform $name" "$build/bin/convoy" conform -b "$name"
         run_one "$verify_timeout_s" "verify $name" "$build/bin/convoy" verify -b "$name" "${tables[@]}" -o "$logs/verify-$name.csv"
     done
