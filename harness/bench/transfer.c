@@ -10,7 +10,8 @@ enum { REPEATS = 4 }; /* the first one also touches the pages */
 
 static bool is_activation(uint32_t slot)
 {
-    return slot == CONVOY_X || slot == CONVOY_X2 || slot == CONVOY_Y || slot == CONVOY_DX || slot == CONVOY_DY || slot == CONVOY_INDEX;
+    return slot == CONVOY_X || slot == CONVOY_X2 || slot == CONVOY_Y || slot == CONVOY_DX || slot == CONVOY_DY ||
+           slot == CONVOY_INDEX;
 }
 
 /* One copy there and one back, of so many bytes; keeps the fastest. */

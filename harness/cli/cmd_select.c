@@ -192,7 +192,8 @@ static bool takes_part(const struct lineup *lineup, const struct backend *backen
     return false;
 }
 
-static convoy_status measure_material(const struct options *given, bool training, struct material *material, struct convoy_error *err)
+static convoy_status measure_material(const struct options *given, bool training, struct material *material,
+                                      struct convoy_error *err)
 {
     struct options options = *given;
     struct table cases = {0};
@@ -270,7 +271,8 @@ static void print_totals(const struct totals *totals)
         grid_cell(grid, "%s", head[c]);
     for (size_t t = 0; t < totals->count && grid; t++) {
         const struct total *total = &totals->total[t];
-        grid_cell(grid, "%s%s%s", total->backend, total->plugin ? ", best variants" : "", total->contender ? "" : " (not in the selection)");
+        grid_cell(grid, "%s%s%s", total->backend, total->plugin ? ", best variants" : "",
+                  total->contender ? "" : " (not in the selection)");
         grid_cell(grid, "%zu", total->layers);
         grid_number(grid, total->ns / 1e6);
         grid_number(grid, total->best_ns / 1e6);
@@ -295,7 +297,8 @@ static bool print_chain(const struct cost_chain *chain, const struct path_choice
         won += choice[at].winner != NULL;
         computing_ns += choice[at].winner ? (double)chain->layer[at].count * choice[at].winner->ns : 0;
     }
-    printf("## %s, %s", chain->network[0] ? chain->network : "problems", training ? "training: all passes, preparing in each step" : "inference: forward, weights prepared before");
+    printf("## %s, %s", chain->network[0] ? chain->network : "problems",
+           training ? "training: all passes, preparing in each step" : "inference: forward, weights prepared before");
     if (chain->batch)
         printf(", batch %d", chain->batch);
     printf(", %lld thread%s\n\n", (long long)chain->threads, chain->threads == 1 ? "" : "s");
@@ -304,11 +307,13 @@ static bool print_chain(const struct cost_chain *chain, const struct path_choice
     print_totals(&totals);
     const struct total *single = totals_best_single(&totals, chain, choice);
     const double total_ns = path_total_ns(chain, choice);
-    printf("Best per layer: %.4g ms, %.4g ms of it transfers between memories, over %zu layers", total_ns / 1e6, (total_ns - computing_ns) / 1e6, won);
+    printf("Best per layer: %.4g ms, %.4g ms of it transfers between memories, over %zu layers", total_ns / 1e6,
+           (total_ns - computing_ns) / 1e6, won);
     if (won < chain->layers)
         printf(" (%zu without a backend)", chain->layers - won);
     if (single)
-        printf(". Best single backend: %s, %.4g ms, %.3g times that.\n\n", single->backend, single->ns / 1e6, single->ns / total_ns);
+        printf(". Best single backend: %s, %.4g ms, %.3g times that.\n\n", single->backend, single->ns / 1e6,
+               single->ns / total_ns);
     else
         printf(". No single backend computes all of them.\n\n");
     totals_free(&totals);
@@ -316,8 +321,8 @@ static bool print_chain(const struct cost_chain *chain, const struct path_choice
 }
 
 /* All networks for one purpose; the rows go into `selection` unless it is NULL. */
-static convoy_status choose(const struct options *options, const struct material *material, bool training, const struct selection *stored,
-                            struct selection *selection, struct convoy_error *err)
+static convoy_status choose(const struct options *options, const struct material *material, bool training,
+                            const struct selection *stored, struct selection *selection, struct convoy_error *err)
 {
     const struct cost_rules rules = {.training = training,
                                      .any_accuracy = options->any_accuracy,
@@ -351,9 +356,11 @@ static convoy_status read_stored(const char *path, const struct selection *next,
         select_free(stored);
         *has_stored = false;
     }
-    if (!*has_stored && results_read(path, &records, &count, &cause) == CONVOY_OK && count) {
+    /* A selection also reads as rows, of which no column but the problem's is known: results say what made them. */
+    if (!*has_stored && results_read(path, &records, &count, &cause) == CONVOY_OK && count && records[0].command[0]) {
         free(records);
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "-o %.160s: holds results; a selection would replace them", path);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "-o %.160s: holds results; a selection would replace them",
+                           path);
     }
     free(records);
     return CONVOY_OK;
@@ -406,9 +413,11 @@ int cmd_select(const struct options *options)
     if (live && options->arguments.count)
         status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "result files and --table exclude each other");
     else if (!live && !options->arguments.count)
-        status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "what to select from? result files, or --table NAME to measure now");
+        status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER,
+                             "what to select from? result files, or --table NAME to measure now");
     else if (live && options->threads_count > 1)
-        status = convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--threads: one number for a selection that is measured now");
+        status =
+            convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--threads: one number for a selection that is measured now");
     else
         status = live ? measure_material(options, training, &material, &err) : read_material(options, &material, &err);
     if (status == CONVOY_OK && command_interrupted()) {
@@ -419,7 +428,8 @@ int cmd_select(const struct options *options)
         if (!live && !options->purpose)
             training = both;
         if (material.without)
-            fprintf(stderr, "convoy: %zu problems have no winner: nobody computes them, or the time did not suffice\n", material.without);
+            fprintf(stderr, "convoy: %zu problems have no winner: nobody computes them, or the time did not suffice\n",
+                    material.without);
         status = conclude(options, &material, training, both, &code, &err);
     }
     material_free(&material);

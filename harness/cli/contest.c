@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How a candidate did on problems with the same operation: decides who is looked at first, and who no more. */
+enum { KERNELS = 4, KINDS = KERNELS * CONVOY_OP_COUNT };
+
+/* How a candidate did on problems of the same kind: decides who is looked at first, and who no more. */
 struct form {
     double behind; /* average of log(its time / the fastest one's)                    */
     unsigned seen;
@@ -27,8 +29,8 @@ struct heat {
 /* Who gets how far. */
 struct manner {
     size_t finalists;
-    double close;     /* a finalist's first look is within this factor of the fastest right one's */
-    double hopeless;  /* no look after two problems of the operation so far behind                */
+    double close;    /* a finalist's first look is within this factor of the fastest right one's */
+    double hopeless; /* no look after two problems of the kind so far behind                     */
     struct race_rules rules;
 };
 
@@ -39,7 +41,7 @@ struct contest {
     int64_t threads;
     struct manner manner;
     int64_t deadline_ns; /* INT64_MAX: none */
-    struct form *form;   /* [candidates * CONVOY_OP_COUNT] */
+    struct form *form;   /* [candidates * KINDS] */
     struct entrant *entrant, *finalist;
     struct heat *heat;
     double peak_gflops;
@@ -54,7 +56,8 @@ enum { QUICK_FINALISTS = 3, FINALISTS = 6, QUICK_ROUNDS = 3, QUICK_MOST_ROUNDS =
 
 static struct manner manner_of(const struct options *options, int64_t last_cache_bytes)
 {
-    struct manner manner = {.finalists = FINALISTS, .close = 1.6, .hopeless = log(8), .rules = race_rules_of(options, last_cache_bytes)};
+    struct manner manner = {
+        .finalists = FINALISTS, .close = 1.6, .hopeless = log(8), .rules = race_rules_of(options, last_cache_bytes)};
     if (options->quick) {
         manner.finalists = QUICK_FINALISTS;
         manner.close = 1.25;
@@ -67,9 +70,18 @@ static struct manner manner_of(const struct options *options, int64_t last_cache
     return manner;
 }
 
+/* Problems on which the same candidates do well: one operation, and of convolutions one kind of kernel. */
+static size_t kind_of(const union problem *problem)
+{
+    size_t kernel = 0;
+    if (problem_family(problem) == FAMILY_CONV && (problem->conv.kh > 1 || problem->conv.kw > 1))
+        kernel = problem->conv.stride_h > 1 || problem->conv.stride_w > 1 ? 1 : problem->conv.kh == 3 ? 2 : 3;
+    return problem->head.op * KERNELS + kernel;
+}
+
 static struct form *form_of(const struct contest *c, size_t candidate, const union problem *problem)
 {
-    return &c->form[candidate * CONVOY_OP_COUNT + problem->head.op];
+    return &c->form[candidate * KINDS + kind_of(problem)];
 }
 
 static bool is_referee(const struct contest *c, size_t candidate)
@@ -130,7 +142,8 @@ static size_t look(struct contest *c, const struct table_row *row, int64_t until
         const int64_t left_ns = until_ns - clock_ns();
         *entrant = (struct entrant){.candidate = &c->lineup->candidate[heat->candidate], .role = ""};
         journal_start(c->journal, c->options, row, entrant->candidate, c->threads, &entrant->record);
-        if (form->declined || (timed && (left_ns <= 0 || is_referee(c, heat->candidate) || (form->seen >= 2 && form->behind > c->manner.hopeless))))
+        if (form->declined ||
+            (timed && (left_ns <= 0 || is_referee(c, heat->candidate) || (form->seen >= 2 && form->behind > c->manner.hopeless))))
             continue;
         const struct options options = step_options(c, left_ns > 0 ? 4 * left_ns : 0);
         heat->glance_ns = race_glance(entrant, &options, &c->manner.rules);
@@ -266,8 +279,8 @@ static convoy_status decide(struct contest *c, const struct table_row *row, int6
     return status;
 }
 
-convoy_status contest_run(struct journal *journal, const struct options *options, const struct lineup *lineup, const struct table *cases,
-                          size_t *without, struct convoy_error *err)
+convoy_status contest_run(struct journal *journal, const struct options *options, const struct lineup *lineup,
+                          const struct table *cases, size_t *without, struct convoy_error *err)
 {
     const int64_t start_ns = clock_ns(), total_ns = (int64_t)(options->total_s * 1e9);
     struct contest c = {.journal = journal, .options = options, .lineup = lineup, .deadline_ns = INT64_MAX};
@@ -275,7 +288,7 @@ convoy_status contest_run(struct journal *journal, const struct options *options
     c.manner = manner_of(options, journal->machine.l3_bytes);
     if (total_ns)
         c.deadline_ns = start_ns + total_ns;
-    c.form = calloc((lineup->candidates + 1) * CONVOY_OP_COUNT, sizeof *c.form);
+    c.form = calloc((lineup->candidates + 1) * KINDS, sizeof *c.form);
     c.entrant = calloc(lineup->candidates + 1, sizeof *c.entrant);
     c.finalist = calloc(FINALISTS, sizeof *c.finalist);
     c.heat = calloc(lineup->candidates + 1, sizeof *c.heat);

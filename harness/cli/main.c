@@ -78,9 +78,12 @@ static const struct command commands[] = {
      CMD_REGRESS, cmd_regress},
     {"select", "[options] RESULTS.csv... | --table NAME-OR-FILE",
      "Which backend computes each layer? From result files, or measured now.",
-     "Writes the winners to -o select.csv, for convoy-train, and prints them with the best single backend and the whole network's\n"
-     "time with each. The choice is the cheapest path through the network: execution, preparing where the purpose is training, and\n"
-     "measured transfers where neighbours work in different memories. Backends that failed verification never take part. Ties within\n"
+     "Writes the winners to -o select.csv, for convoy-train, and prints them with the best single backend and the whole "
+     "network's\n"
+     "time with each. The choice is the cheapest path through the network: execution, preparing where the purpose is training, "
+     "and\n"
+     "measured transfers where neighbours work in different memories. Backends that failed verification never take part. Ties "
+     "within\n"
      "the 95 % interval and 3 % go to the deterministic one, then the smaller workspace, then the name. The file holds for this\n"
      "machine and these plugin files only. From files, -b and --without narrow who may win; the others stay in the comparison.\n"
      "Exit code: 0 done, 3 interrupted or nothing to select from, 4 usage.\n\nexamples:\n"

@@ -41,8 +41,8 @@ static bool ask(struct entrant *entrant, const struct options *options, const ch
 
 struct race_rules race_rules_of(const struct options *options, int64_t last_cache_bytes)
 {
-    struct race_rules rules = {.discarded = RACE_DISCARDED, .least = RACE_LEAST_ROUNDS, .most = RACE_MOST_ROUNDS,
-                               .min_batch_ns = RACE_MIN_BATCH_NS};
+    struct race_rules rules = {
+        .discarded = RACE_DISCARDED, .least = RACE_LEAST_ROUNDS, .most = RACE_MOST_ROUNDS, .min_batch_ns = RACE_MIN_BATCH_NS};
     if (options->rounds) {
         rules.least = rules.most = options->rounds < MAX_ROUNDS ? options->rounds : MAX_ROUNDS;
         rules.discarded = options->rounds < RACE_LEAST_ROUNDS ? 0 : RACE_DISCARDED;
@@ -208,7 +208,8 @@ static size_t kept_means(const struct entrant *entrant, int64_t *ns, int64_t *le
     return count;
 }
 
-/* The processor time that the batches took over their wall time, the median; above the threads that the plugin was given it runs more. */
+/* The processor time that the batches took over their wall time, the median; above the threads that the plugin was given it runs
+ * more. */
 static void note_extra_threads(struct entrant *entrant)
 {
     double busy[MAX_ROUNDS + RACE_DISCARDED];

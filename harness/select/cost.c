@@ -131,8 +131,8 @@ static void price(struct cost_option *option, const struct record *record, bool 
 static bool add_option(struct cost_layer *layer, const struct record *record, const struct cost_rules *rules)
 {
     struct cost_option made = {.record = record, .domain = record->domain[0] ? record->domain : "host"};
-    const int length = snprintf(made.backend, sizeof made.backend, "%s%s%s", record->backend, record->variant[0] ? ":" : "",
-                                record->variant);
+    const int length =
+        snprintf(made.backend, sizeof made.backend, "%s%s%s", record->backend, record->variant[0] ? ":" : "", record->variant);
     if (length < 0 || (size_t)length >= sizeof made.backend)
         return true; /* a name that select.csv cannot hold */
     price(&made, record, rules->training);
@@ -178,7 +178,8 @@ static struct cost_layer *find_layer(struct cost_chain *chain, const struct reco
     if (!larger)
         return NULL;
     chain->layer = larger;
-    larger[chain->layers] = (struct cost_layer){.first = record, .problem = *problem, .count = record->count > 0 ? record->count : 1};
+    larger[chain->layers] =
+        (struct cost_layer){.first = record, .problem = *problem, .count = record->count > 0 ? record->count : 1};
     return &larger[chain->layers++];
 }
 

@@ -51,7 +51,8 @@ static bool is_incumbent(const struct cost_option *option, const struct select_r
     return false;
 }
 
-static struct path_choice champion(const struct cost_layer *layer, const char *domain, const struct select_row *row, const char *plugins)
+static struct path_choice champion(const struct cost_layer *layer, const char *domain, const struct select_row *row,
+                                   const char *plugins)
 {
     const struct cost_option *best = fastest(layer, domain, NULL);
     struct path_choice choice = {.winner = best};
@@ -105,7 +106,8 @@ static void arrive(struct station *station, const struct cost_chain *chain, cons
     for (size_t b = 0; b < befores || b == 0; b++) {
         const struct station *from = befores ? &before[b] : NULL;
         const int64_t times = from ? crossings(&chain->layer[from->layer], layer) : 1;
-        const double total_ns = (from ? from->total_ns : 0) + (double)times * cost_transfer_ns(option_at(from), option_at(station));
+        const double total_ns =
+            (from ? from->total_ns : 0) + (double)times * cost_transfer_ns(option_at(from), option_at(station));
         if (total_ns < station->total_ns) {
             station->total_ns = total_ns;
             station->before = from;
@@ -124,8 +126,8 @@ static size_t make_stations(const struct cost_chain *chain, size_t at, const str
         for (size_t s = 0; s < count && !known; s++)
             known = !strcmp(option_at(&station[s])->domain, layer->option[o].domain);
         if (!known)
-            station[count++] = (struct station){.choice = champion(layer, layer->option[o].domain, row, stored ? stored->plugins : NULL),
-                                                .layer = at};
+            station[count++] = (struct station){
+                .choice = champion(layer, layer->option[o].domain, row, stored ? stored->plugins : NULL), .layer = at};
     }
     return count;
 }
@@ -188,11 +190,13 @@ double path_total_ns(const struct cost_chain *chain, const struct path_choice *c
 
 #define COPY(to, from) snprintf((to), sizeof(to), "%.*s", (int)sizeof(to) - 1, (from))
 
-static void fill_row(struct select_row *row, const struct cost_chain *chain, const struct cost_layer *layer, const struct path_choice *choice)
+static void fill_row(struct select_row *row, const struct cost_chain *chain, const struct cost_layer *layer,
+                     const struct path_choice *choice)
 {
     const struct cost_option *winner = choice->winner, *next = choice->runner_up;
     const struct record *record = winner->record;
-    *row = (struct select_row){.count = layer->count, .problem = layer->problem, .threads = (uint32_t)chain->threads, .tie = choice->tie};
+    *row = (struct select_row){
+        .count = layer->count, .problem = layer->problem, .threads = (uint32_t)chain->threads, .tie = choice->tie};
     COPY(row->network, layer->first->network);
     COPY(row->layer, layer->first->layer);
     COPY(row->backend, winner->backend);

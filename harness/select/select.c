@@ -79,7 +79,8 @@ struct reader {
     bool has_header;
 };
 
-static bool refuse(const struct reader *r, int64_t line, enum column c, const char *value, const char *want, struct convoy_error *err)
+static bool refuse(const struct reader *r, int64_t line, enum column c, const char *value, const char *want,
+                   struct convoy_error *err)
 {
     convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.120s:%lld: column %s: '%.40s' is not %s", r->path, (long long)line,
                 columns[c].name, value, want);
@@ -154,7 +155,8 @@ static bool read_plugins(const struct reader *r, int64_t line, const char *text,
     return selection->plugins != NULL;
 }
 
-static bool read_field(struct reader *r, struct select_row *row, int64_t line, enum column c, const char *text, struct convoy_error *err)
+static bool read_field(struct reader *r, struct select_row *row, int64_t line, enum column c, const char *text,
+                       struct convoy_error *err)
 {
     char *member = (char *)row + columns[c].offset;
     int64_t whole;
@@ -206,8 +208,8 @@ static bool read_row(void *context, int64_t line, size_t fields, char *const *fi
     if (!r->has_header)
         return read_header(r, line, fields, field, err);
     if (fields != r->fields) {
-        convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.120s:%lld: %zu fields, the header has %zu", r->path, (long long)line,
-                    fields, r->fields);
+        convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.120s:%lld: %zu fields, the header has %zu", r->path,
+                    (long long)line, fields, r->fields);
         return false;
     }
     if (selection->count == r->capacity) {
@@ -341,13 +343,16 @@ convoy_status select_check(const struct selection *selection, const struct regis
         const size_t length = strcspn(word, " "), name = strcspn(word, "= ");
         char plugin[SELECT_BACKEND_BYTES];
         if (name == 0 || name >= sizeof plugin || name >= length)
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the selection's list of plugins makes no sense at '%.40s'", word);
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the selection's list of plugins makes no sense at '%.40s'",
+                               word);
         snprintf(plugin, sizeof plugin, "%.*s", (int)name, word);
         const struct registry_entry *entry = registry_find(registry, plugin);
         if (!entry)
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "selected with the plugin %s, which is not here: select again", plugin);
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER,
+                               "selected with the plugin %s, which is not here: select again", plugin);
         if (strlen(entry->hash) != length - name - 1 || memcmp(entry->hash, word + name + 1, length - name - 1))
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "selected with another build of the plugin %s: select again", plugin);
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "selected with another build of the plugin %s: select again",
+                               plugin);
         word += length + (word[length] == ' ');
     }
     return CONVOY_OK;

@@ -68,7 +68,8 @@ bool totals_make(const struct cost_chain *chain, const struct path_choice *choic
         if (!choice[at].winner)
             continue;
         for (size_t o = 0; o < layer->options; o++)
-            add(find(totals, layer->option[o].backend, false), layer, &choice[at], layer->option[o].ns, layer->option[o].contender);
+            add(find(totals, layer->option[o].backend, false), layer, &choice[at], layer->option[o].ns,
+                layer->option[o].contender);
         add_plugins(totals, layer, &choice[at]);
     }
     qsort(totals->total, totals->count, sizeof *totals->total, compare_totals);
@@ -81,7 +82,8 @@ void totals_free(struct totals *totals)
     *totals = (struct totals){0};
 }
 
-const struct total *totals_best_single(const struct totals *totals, const struct cost_chain *chain, const struct path_choice *choice)
+const struct total *totals_best_single(const struct totals *totals, const struct cost_chain *chain,
+                                       const struct path_choice *choice)
 {
     size_t computed = 0;
     for (size_t at = 0; at < chain->layers; at++)

@@ -1,4 +1,5 @@
-/* totals: what a whole network costs with one backend, beside the best of each layer on the same layers. Knows costs and paths. */
+/* totals: what a whole network costs with one backend, beside the best of each layer on the same layers. Knows costs and paths.
+ */
 #ifndef CONVOY_SELECT_TOTALS_H
 #define CONVOY_SELECT_TOTALS_H
 
@@ -22,6 +23,7 @@ bool totals_make(const struct cost_chain *chain, const struct path_choice *choic
 void totals_free(struct totals *totals);
 
 /* The fastest single contender that computes all layers that anybody computes; NULL: none does. */
-const struct total *totals_best_single(const struct totals *totals, const struct cost_chain *chain, const struct path_choice *choice);
+const struct total *totals_best_single(const struct totals *totals, const struct cost_chain *chain,
+                                       const struct path_choice *choice);
 
 #endif

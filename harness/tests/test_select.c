@@ -81,7 +81,8 @@ static struct selection select_from(const struct record *record, size_t count, b
 static void takes_the_fastest(void **state)
 {
     (void)state;
-    const struct record rows[] = {timed(0, "a", "", 300), timed(0, "b", "x", 200), timed(0, "b", "y", 250), timed(1, "a", "", 10)};
+    const struct record rows[] = {timed(0, "a", "", 300), timed(0, "b", "x", 200), timed(0, "b", "y", 250),
+                                  timed(1, "a", "", 10)};
     struct selection selection = select_from(rows, COUNT(rows), false, NULL);
     assert_int_equal(selection.count, 2);
     assert_string_equal(selection.row[0].backend, "b:x");
@@ -185,8 +186,12 @@ static void transfers_are_paid_for(void **state)
 {
     (void)state;
     /* A device twice as fast in the middle layer alone is not worth the way there and back … */
-    struct record rows[] = {timed(0, "a", "", 1000), timed(1, "a", "", 1000), on_device(timed(1, "b", "", 500), 400, 400),
-                            timed(2, "a", "", 1000), on_device(timed(2, "b", "", 1000), 400, 400), on_device(timed(0, "b", "", 900), 400, 400)};
+    struct record rows[] = {timed(0, "a", "", 1000),
+                            timed(1, "a", "", 1000),
+                            on_device(timed(1, "b", "", 500), 400, 400),
+                            timed(2, "a", "", 1000),
+                            on_device(timed(2, "b", "", 1000), 400, 400),
+                            on_device(timed(0, "b", "", 900), 400, 400)};
     struct selection selection = select_from(rows, COUNT(rows), false, NULL);
     for (size_t r = 0; r < 3; r++)
         assert_string_equal(selection.row[r].backend, "a");
@@ -284,7 +289,8 @@ static void backward_follows_forward_reversed(void **state)
 static void totals_compare_on_equal_layers(void **state)
 {
     (void)state;
-    struct record rows[] = {timed(0, "a", "", 300), timed(0, "b", "x", 200), timed(0, "b", "y", 250), timed(1, "a", "", 10), timed(1, "b", "y", 8)};
+    struct record rows[] = {timed(0, "a", "", 300), timed(0, "b", "x", 200), timed(0, "b", "y", 250), timed(1, "a", "", 10),
+                            timed(1, "b", "y", 8)};
     rows[3].count = rows[4].count = 10;
     const struct cost_rules rules = {.cache = "hot"};
     struct costs costs;
@@ -394,8 +400,8 @@ static void refuses_what_makes_no_sense(void **state)
 static void a_stale_file_is_refused(void **state)
 {
     (void)state;
-    struct registry_entry entries[] = {{.name = (char *)(uintptr_t)"a", .hash = "0123456789abcdef"},
-                                       {.name = (char *)(uintptr_t)"b", .hash = "0123456789abcdef"}};
+    struct registry_entry entries[] = {{.name = (char *)(uintptr_t) "a", .hash = "0123456789abcdef"},
+                                       {.name = (char *)(uintptr_t) "b", .hash = "0123456789abcdef"}};
     const struct registry both = {entries, 2}, one = {entries, 1};
     struct machine machine = {.id = "machine"};
     const struct record rows[] = {timed(0, "a", "", 300)};

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (again.count != selection.count || strcmp(again.plugins, selection.plugins))
             target_broken("another selection came back");
         for (size_t r = 0; r < again.count; r++) {
-            if (!problem_equal(&again.row[r].problem, &selection.row[r].problem) || strcmp(again.row[r].backend, selection.row[r].backend))
+            if (!problem_equal(&again.row[r].problem, &selection.row[r].problem) ||
+                strcmp(again.row[r].backend, selection.row[r].backend))
                 target_broken("another row came back");
             if (!select_find(&again, &again.row[r].problem, again.row[r].threads))
                 target_broken("a row that is there is not found");
