@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Above this many multiply-adds a problem is checked by its small twin and by sampled outputs. */
-#define FULL_MACS (INT64_C(1) << 24)
-
 static void set_verdict(struct record *record, enum verdict verdict, const char *reason)
 {
     snprintf(record->verdict, sizeof record->verdict, "%s", verdict_name(verdict));
@@ -37,7 +34,7 @@ void verify_case(const struct candidate *candidate, const struct options *option
 {
     char request[1024];
     snprintf(request, sizeof request, "verify\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRId64 "\t%d\t%s",
-             candidate->variant, record->threads, options->seed, options->mem_limit_bytes, FULL_MACS, options->strict,
+             candidate->variant, record->threads, options->seed, options->mem_limit_bytes, options->full_macs, options->strict,
              record->problem);
     struct session *session = &candidate->backend->session;
     struct session_end end;

@@ -77,6 +77,21 @@ static const struct command commands[] = {
      "`convoy compare`.\n\nexample:\n"
      "  convoy regress 'conv_fwd:c3h9k4kh3s2p1' --name odd-stride-2 --why \"The last row was dropped where h is odd.\"\n",
      CMD_REGRESS, cmd_regress},
+    {"select", "[options] RESULTS.csv... | --table NAME-OR-FILE",
+     "Which backend computes each layer? From result files, or measured now.",
+     "Writes the winners to -o select.csv, for convoy-train, and prints them with the best single backend and the whole "
+     "network's\n"
+     "time with each. The choice is the cheapest path through the network: execution, preparing where the purpose is training, "
+     "and\n"
+     "measured transfers where neighbours work in different memories. Backends that failed verification never take part. Ties "
+     "within\n"
+     "the 95 % interval and 3 % go to the deterministic one, then the smaller workspace, then the name. The file holds for this\n"
+     "machine and these plugin files only. From files, -b and --without narrow who may win; the others stay in the comparison.\n"
+     "Exit code: 0 done, 3 interrupted or nothing to select from, 4 usage.\n\nexamples:\n"
+     "  convoy select results/m/verify.csv results/m/bench.csv -o select.csv\n"
+     "  convoy select --table resnet50 --batch 16 --purpose training --quick --budget 20 -o select.csv\n"
+     "  convoy select bench.csv --op conv --pass fwd --threads 1 --without onednn\n",
+     CMD_SELECT, cmd_select},
     {"history", "[options] [FILE-OR-FOLDER...]", "Shows how network totals went over time, per machine, from result files.",
      "Reads the bench rows of all .csv files (default: below results) and prints trends. They gate nothing: between two days "
      "the\n"

@@ -31,7 +31,15 @@ struct options {
     bool gate_layers;                  /* compare: one layer that regressed is enough                     */
     double threshold_pct;              /* compare: smaller changes do not count; 0: the command's default */
     const char *summary, *variant;
+    struct opt_list without;           /* select: backends that are only compared with                    */
+    double total_s;                    /* select: seconds for the whole; 0: no limit                      */
+    int64_t full_macs;                 /* larger problems are verified by a twin and samples              */
+    const char *purpose;               /* select: "training" or "inference"; NULL: by the passes there are */
+    bool quick, any_accuracy;
 };
+
+/* Above this many multiply-adds a problem is checked by its small twin and by sampled outputs. */
+#define OPT_FULL_MACS (INT64_C(1) << 24)
 
 struct command {
     const char *name, *usage, *summary, *details; /* details: paragraphs and examples for --help                */
@@ -48,7 +56,8 @@ enum command_bit {
     CMD_REGRESS = 64,
     CMD_CONFORM = 128,
     CMD_COMPARE = 256,
-    CMD_HISTORY = 512
+    CMD_HISTORY = 512,
+    CMD_SELECT = 1024
 };
 
 /* argv after the command's name. On failure a sentence that names the option, and CONVOY_INVALID. Strings are borrowed. */

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One batch lasts at least this long: a thousand times the resolution of the clock and far more than a wake-up. */
-#define MIN_BATCH_NS INT64_C(5000000)
 enum { MAX_ROUNDS = 1000, MAX_ENTRANTS = 256 };
 
 static void lost(struct entrant *entrant, const struct session_end *end)
@@ -43,7 +41,8 @@ static bool ask(struct entrant *entrant, const struct options *options, const ch
 
 struct race_rules race_rules_of(const struct options *options, int64_t last_cache_bytes)
 {
-    struct race_rules rules = {.discarded = RACE_DISCARDED, .least = RACE_LEAST_ROUNDS, .most = RACE_MOST_ROUNDS};
+    struct race_rules rules = {
+        .discarded = RACE_DISCARDED, .least = RACE_LEAST_ROUNDS, .most = RACE_MOST_ROUNDS, .min_batch_ns = RACE_MIN_BATCH_NS};
     if (options->rounds) {
         rules.least = rules.most = options->rounds < MAX_ROUNDS ? options->rounds : MAX_ROUNDS;
         rules.discarded = options->rounds < RACE_LEAST_ROUNDS ? 0 : RACE_DISCARDED;
@@ -77,12 +76,12 @@ void race_free(struct entrant *entrant, size_t entrants)
 
 void race_enter(struct entrant *entrant, const struct options *options, const struct race_rules *rules)
 {
-    char request[1024], *field[8];
+    char request[1024], *field[13];
     snprintf(request, sizeof request, "open\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64 "\t%s",
-             entrant->candidate->variant, entrant->record.threads, options->seed, MIN_BATCH_NS, rules->cold_bytes,
+             entrant->candidate->variant, entrant->record.threads, options->seed, rules->min_batch_ns, rules->cold_bytes,
              options->mem_limit_bytes, entrant->record.problem);
     entrant->racing = true;
-    if (!ask(entrant, options, request, field, 8))
+    if (!ask(entrant, options, request, field, 13))
         return;
     snprintf(entrant->id, sizeof entrant->id, "%s", field[1]);
     entrant->record.plan_ns = strtoll(field[2], NULL, 10);
@@ -91,6 +90,11 @@ void race_enter(struct entrant *entrant, const struct options *options, const st
     entrant->record.workspace_bytes = strtoll(field[5], NULL, 10);
     entrant->record.prepared_bytes = strtoll(field[6], NULL, 10);
     snprintf(entrant->record.algorithm, sizeof entrant->record.algorithm, "%s", field[7]);
+    snprintf(entrant->record.accuracy_class, sizeof entrant->record.accuracy_class, "%s", field[8]);
+    snprintf(entrant->record.deterministic, sizeof entrant->record.deterministic, "%s", field[9]);
+    snprintf(entrant->record.domain, sizeof entrant->record.domain, "%s", field[10]);
+    entrant->record.upload_ns = strtoll(field[11], NULL, 10);
+    entrant->record.download_ns = strtoll(field[12], NULL, 10);
 }
 
 static void run_batch(struct entrant *entrant, const struct options *options, struct sample *sample)
@@ -112,6 +116,19 @@ static void run_batch(struct entrant *entrant, const struct options *options, st
     sample->mhz = strtoll(field[10], NULL, 10);
     sample->disturbed = !strcmp(field[11], "1");
     entrant->spent_ns += (int64_t)(sample->mean_ns * (double)entrant->record.iterations);
+}
+
+double race_glance(struct entrant *entrant, const struct options *options, const struct race_rules *rules)
+{
+    struct sample sample = {0};
+    char request[64], *field[1];
+    race_enter(entrant, options, rules);
+    if (entrant->racing)
+        run_batch(entrant, options, &sample);
+    snprintf(request, sizeof request, "close\t%s", entrant->id);
+    if (entrant->racing)
+        ask(entrant, options, request, field, 1);
+    return entrant->racing && sample.measured ? sample.min_ns : (double)NAN;
 }
 
 /* Equal batches: the largest iteration count that one of them needs. */

@@ -9,6 +9,9 @@
 
 enum { RACE_DISCARDED = 3, RACE_LEAST_ROUNDS = 12, RACE_MOST_ROUNDS = 40, RACE_LEAST_UNDISTURBED = 8 };
 
+/* One batch lasts at least this long: a thousand times the resolution of the clock and far more than a wake-up. */
+#define RACE_MIN_BATCH_NS INT64_C(5000000)
+
 /* A candidate on one case: its record, its place in the worker and its samples. */
 struct entrant {
     const struct candidate *candidate;
@@ -24,6 +27,7 @@ struct entrant {
 
 struct race_rules {
     int64_t discarded, least, most; /* rounds */
+    int64_t min_batch_ns;
     bool equal_batches;             /* the same iteration count for all */
     uint64_t cold_bytes;            /* 0: hot; see bench.h */
     bool phases;                    /* ask the profiler, after the last round */
@@ -41,6 +45,10 @@ void race_free(struct entrant *entrant, size_t entrants);
 
 /* Opens the case of an entrant whose record says problem and threads; a failure is in its record. */
 void race_enter(struct entrant *entrant, const struct options *options, const struct race_rules *rules);
+
+/* Opens the case, times one batch and closes it again, unchecked: who is worth a race. Nanoseconds of the fastest execute; NaN: none, and
+ * the record says why. */
+double race_glance(struct entrant *entrant, const struct options *options, const struct race_rules *rules);
 
 /* Rounds until the rules, the budget or an interrupt end them; then every entrant's outputs are checked and its case is closed.
  */

@@ -2,6 +2,7 @@
 #include "bench/bench.h"
 #include "bench/bandwidth.h"
 #include "bench/probe.h"
+#include "bench/transfer.h"
 #include "cli/runfile.h"
 #include "cli/session.h"
 #include "core/error.h"
@@ -10,6 +11,7 @@
 #include "core/record.h"
 #include "verify/conform.h"
 #include "verify/guard.h"
+#include "verify/tolerance.h"
 #include "verify/verify.h"
 #include <convoy/devices.h>
 #include <convoy/plugin.h>
@@ -266,9 +268,18 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
         worker->bench[id] = NULL;
         return status;
     }
-    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s", id, (long long)info.plan_ns, (long long)info.prepare_ns,
-          (long long)info.iterations, (unsigned long long)info.workspace_bytes, (unsigned long long)info.prepared_bytes,
-          info.algorithm);
+    struct transfer transfer;
+    status = transfer_measure(opened->instance, host_table(opened->host), &problem, &transfer, err);
+    if (status != CONVOY_OK) {
+        bench_close(worker->bench[id]);
+        worker->bench[id] = NULL;
+        return status;
+    }
+    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld", id, (long long)info.plan_ns,
+          (long long)info.prepare_ns, (long long)info.iterations, (unsigned long long)info.workspace_bytes,
+          (unsigned long long)info.prepared_bytes, info.algorithm, tolerance_class(&problem, &info.numerics),
+          info.numerics.flags & CONVOY_DETERMINISTIC ? "yes" : "no", transfer.domain, (long long)transfer.upload_ns,
+          (long long)transfer.download_ns);
     return CONVOY_OK;
 }
 

@@ -19,6 +19,7 @@ struct record {
     char backend[48], variant[48], algorithm[48];
     char numerics[32];        /* "winograd(4,3)"                                                        */
     char accuracy_class[16];  /* "exact", "strict" or "fast"                                            */
+    char deterministic[8];    /* "yes" or "no", as the plan declares                                    */
     int64_t threads;
     char cache[8];            /* "hot" or "cold"                                                        */
     char verdict[24];         /* "PASS", … see verify/verdict.h                                         */
@@ -35,6 +36,8 @@ struct record {
     char phases[RECORD_PHASES_BYTES]; /* "multiply=1200 reorder=340"                                            */
     int64_t without_moves_ns;
     int64_t workspace_bytes, prepared_bytes;
+    char domain[32];          /* "host", or a device's memory; bringing activations there and back      */
+    int64_t upload_ns, download_ns;
     int64_t baseline_ns;      /* "compare": the other build's time, and this one's over it              */
     double ratio, ratio_low, ratio_high, p_holm, p_equivalent;
     char baseline_hash[24];
