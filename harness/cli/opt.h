@@ -30,6 +30,7 @@ struct options {
     bool gate_layers;                  /* compare: one layer that regressed is enough                     */
     double threshold_pct;              /* compare: smaller changes do not count; 0: the command's default */
     const char *summary, *variant;
+    const char *markdown, *selected, *compared, *training; /* report */
 };
 
 struct command {
@@ -47,7 +48,8 @@ enum command_bit {
     CMD_REGRESS = 64,
     CMD_CONFORM = 128,
     CMD_COMPARE = 256,
-    CMD_HISTORY = 512
+    CMD_HISTORY = 512,
+    CMD_REPORT = 1024
 };
 
 /* argv after the command's name. On failure a sentence that names the option, and CONVOY_INVALID. Strings are borrowed. */
