@@ -149,9 +149,11 @@ static bool print_accuracy(FILE *out, const struct report *report)
     for (size_t r = 0; r < report->count; r++) {
         const struct record *first = &report->records[r];
         size_t earlier = 0, problems = 0;
+        if (!has_error(first))
+            continue;
         while (earlier < r && !(has_error(&report->records[earlier]) && same_candidate(&report->records[earlier], first)))
             earlier++;
-        if (earlier < r || !has_error(first))
+        if (earlier < r)
             continue;
         double error = NAN, relative = NAN, backward = NAN;
         for (size_t other = r; other < report->count; other++) {

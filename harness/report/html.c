@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* The page's files, NUL-ended, from page/page.S. */
-extern const char convoy_page_html[], convoy_page_css[], convoy_page_js[], convoy_page_charts_js[];
+extern const char convoy_page_html[], convoy_page_css[], convoy_page_js[], convoy_page_sections_js[], convoy_page_charts_js[];
 
 const char *html_chart_path(void)
 {
@@ -53,7 +53,12 @@ static convoy_status put_part(FILE *out, const char *name, size_t length, const 
     const struct {
         const char *name, *text;
     } parts[] = {
-        {"style", convoy_page_css}, {"chart", chart ? chart : ""}, {"script", convoy_page_js}, {"charts", convoy_page_charts_js}};
+        {"style", convoy_page_css},
+        {"chart", chart ? chart : ""},
+        {"script", convoy_page_js},
+        {"sections", convoy_page_sections_js},
+        {"charts", convoy_page_charts_js},
+    };
     for (size_t at = 0; at < sizeof parts / sizeof parts[0]; at++) {
         if (strlen(parts[at].name) == length && !memcmp(parts[at].name, name, length)) {
             fputs(parts[at].text, out);

@@ -32,17 +32,19 @@
         if (!order.length) return null;
         const best = { name: "best per layer", ns: group.best_ns, filled_ns: group.best_ns };
         const bars = [best, ...order];
-        return { height: 70 + 26 * bars.length, type: "bar", data: { labels: bars.map((c) => cut(c.name) + (c.software ? " (software)" : "")), datasets: [
+        const most = clippedMost(bars);
+        return { height: 70 + 26 * bars.length, type: "bar", data: { labels: bars.map((c) => cut(c.name) + (c.software ? " (software)" : "") + (c.filled_ns / 1e6 > most ? ", " + short(c.filled_ns / 1e6) + " ms →" : "")), datasets: [
             { label: "own layers", data: bars.map((c) => c.ns / 1e6), backgroundColor: bars.map((c) => (c === best ? css("--text") : candidateColour(c.name))), stack: "t", maxBarThickness: 18 },
             { label: "layers that it lacks, by the fallback", data: bars.map((c) => (c.filled_ns - c.ns) / 1e6), backgroundColor: css("--shade"), stack: "t", maxBarThickness: 18 }] },
-        options: { indexAxis: "y", scales: { x: axis("ms, whole network", { stacked: true, max: clippedMost(bars) }), y: axis("", { stacked: true, ticks: { color: css("--text"), autoSkip: false } }) },
+        options: { indexAxis: "y", scales: { x: axis("ms, whole network", { stacked: true, max: most }), y: axis("", { stacked: true, ticks: { color: css("--text"), autoSkip: false } }) },
             plugins: { legend: { display: false }, tooltip: { callbacks: { label: (context) => context.dataset.label + ": " + short(context.raw) + " ms" } } } } };
     }
     /* One candidate that is far behind the others would press them against the axis: it is cut, and the table has its time. */
     function clippedMost(bars) {
         const values = bars.map((c) => c.filled_ns / 1e6).sort((a, b) => a - b);
         const most = values[values.length - 1], middle = values[Math.floor(values.length / 2)];
-        return most > 8 * middle ? 5 * middle : undefined;
+        const decade = 10 ** Math.floor(Math.log10(5 * middle));
+        return most > 8 * middle ? Math.ceil(5 * middle / decade) * decade : undefined;
     }
 
     function roofChart(group) {

@@ -9,5 +9,6 @@
     text convoy_page_html, "harness/report/page/page.html"
     text convoy_page_css, "harness/report/page/page.css"
     text convoy_page_js, "harness/report/page/page.js"
+    text convoy_page_sections_js, "harness/report/page/sections.js"
     text convoy_page_charts_js, "harness/report/page/charts.js"
     .section .note.GNU-stack, "", %progbits
