@@ -313,6 +313,12 @@ convoy_status bench_check(struct bench_case *bench, struct convoy_error *err)
     return status;
 }
 
+convoy_status bench_phases(struct bench_case *bench, const struct convoy_profiler *profiler, struct phases *phases,
+                           struct convoy_error *err)
+{
+    return phases_measure(profiler, bench->instance, bench->plan, &bench->execute_args, phases, err);
+}
+
 void bench_close(struct bench_case *bench)
 {
     if (!bench)

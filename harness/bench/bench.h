@@ -4,6 +4,7 @@
 #define CONVOY_BENCH_BENCH_H
 
 #include "bench/interference.h"
+#include "bench/phases.h"
 #include "core/problem.h"
 
 struct bench_case;
@@ -38,6 +39,9 @@ convoy_status bench_batch(struct bench_case *bench, struct bench_sample *sample,
 /* After the batches: the outputs that the last execute left, against those of another plan on other memory with the same inputs. Replayed
  * or skipped work is CONVOY_FAILED with a sentence. An execute of over 0.25 s is taken at its word: a replay is never slow. */
 convoy_status bench_check(struct bench_case *bench, struct convoy_error *err);
+/* Executes on the same tensors, with the plugin's profiler on. */
+convoy_status bench_phases(struct bench_case *bench, const struct convoy_profiler *profiler, struct phases *phases,
+                           struct convoy_error *err);
 void bench_close(struct bench_case *bench);
 
 #endif

@@ -25,6 +25,7 @@ struct course {
     double *noise;            /* absolute log ratio of the A/A control, case by case               */
     size_t noises;
     double peak_gflops;
+    struct bandwidth bandwidth;
 };
 
 /* Whether the interval of the two fastest tells them apart or calls them a tie; one alone must know its own median as well. */
@@ -80,8 +81,9 @@ static bool admit(struct journal *journal, const struct options *options, const 
     return verdict == VERDICT_PASS || (verdict == VERDICT_MARGINAL && !options->strict);
 }
 
-static void finish(struct entrant *entrant, const struct options *options, const union problem *problem, double *peak_gflops)
+static void finish(struct entrant *entrant, const struct options *options, const union problem *problem, struct course *course)
 {
+    double *peak_gflops = &course->peak_gflops;
     struct record *record = &entrant->record;
     if (!race_summarise(entrant))
         return;
@@ -89,6 +91,7 @@ static void finish(struct entrant *entrant, const struct options *options, const
     record->gflops = (double)problem_flops(problem) / (double)(record->median_ns > 0 ? record->median_ns : 1);
     if (problem_family(problem) == FAMILY_CONV && *peak_gflops > 0)
         peak_judge(record, options, &problem->conv, peak_gflops);
+    peak_judge_roof(record, problem, &course->bandwidth);
 }
 
 /* The A/A control: the first racing candidate once more, in a worker of its own. */
@@ -157,7 +160,7 @@ static convoy_status bench_row(struct journal *journal, const struct options *op
         goto out; /* a case cut short is measured again by --resume */
     const double noise_pct = measure_noise(course, entrants, controls);
     for (size_t e = 0; e < entrants && status == CONVOY_OK; e++) {
-        finish(&entrant[e], options, &row->problem, &course->peak_gflops);
+        finish(&entrant[e], options, &row->problem, course);
         if (entrant[e].racing)
             entrant[e].record.noise_pct = noise_pct;
         *failures += verdict_is_failure(verdict_by_name(entrant[e].record.verdict), options->strict);
@@ -169,6 +172,20 @@ static convoy_status bench_row(struct journal *journal, const struct options *op
 out:
     race_free(entrant, entrants + controls);
     return status;
+}
+
+static void show_roofs(int64_t threads, double peak_gflops, const struct bandwidth *bandwidth)
+{
+    fprintf(stderr, "FMA peak with %" PRId64 " thread%s: %.1f GFLOP/s; GB/s of read, write, copy:", threads,
+            threads > 1 ? "s" : "", peak_gflops);
+    for (int level = 0; level < BANDWIDTH_LEVELS; level++) {
+        const double *gbps = bandwidth->gbps[level];
+        if (gbps[BANDWIDTH_READ] > 0)
+            fprintf(stderr, "%s %s %.0f, %.0f, %.0f", level ? ";" : "", bandwidth_level_name((enum bandwidth_level)level),
+                    gbps[BANDWIDTH_READ], fmax(gbps[BANDWIDTH_WRITE], gbps[BANDWIDTH_WRITE_STREAM]),
+                    fmax(gbps[BANDWIDTH_COPY], gbps[BANDWIDTH_COPY_STREAM]));
+    }
+    fputc('\n', stderr);
 }
 
 static convoy_status open_course(struct course *course, const struct options *options, const struct lineup *lineup, size_t cases,
@@ -216,6 +233,7 @@ static convoy_status bench_all(struct journal *journal, const struct options *op
     const size_t threads_count = options->threads_count ? options->threads_count : journal->machine.cores > 1 ? 2 : 1;
     struct course course = {.rules = race_rules_of(options, journal->machine.l3_bytes)};
     course.rules.margin = TIE;
+    course.rules.phases = true;
     course.rules.decided = options->rounds ? NULL : lead_is_clear;
     convoy_status status = open_course(&course, options, lineup, cases->count * threads_count, err);
     if (status != CONVOY_OK)
@@ -224,10 +242,11 @@ static convoy_status bench_all(struct journal *journal, const struct options *op
     progress_start(&progress, cases->count * threads_count, options->quiet);
     for (size_t t = 0; t < threads_count && status == CONVOY_OK; t++) {
         status = peak_probe(options, threads[t], &course.peak_gflops, err);
+        if (status == CONVOY_OK)
+            status = peak_bandwidth(options, threads[t], &course.bandwidth, err);
         if (status == CONVOY_OK && !options->quiet) {
             progress_clear(&progress);
-            fprintf(stderr, "FMA peak with %" PRId64 " thread%s: %.1f GFLOP/s\n", threads[t], threads[t] > 1 ? "s" : "",
-                    course.peak_gflops);
+            show_roofs(threads[t], course.peak_gflops, &course.bandwidth);
         }
         for (size_t r = 0; r < cases->count && status == CONVOY_OK && !command_interrupted(); r++) {
             char problem[PROBLEM_TEXT_BYTES];

@@ -73,6 +73,10 @@ static bool admit(struct duel *duel, struct builds *builds, const struct journal
             explain(new, diff_verdict_name(DIFF_REGRESSED), "new", "declines what the old one does", new->reason);
         return false;
     }
+    if (is_declined(old)) {
+        explain(new, verdict_name(VERDICT_SKIPPED), "old", "declines what the new one does", old->reason);
+        return false;
+    }
     if (!old_passes) {
         explain(new, diff_verdict_name(DIFF_INCONCLUSIVE), "old", old->verdict, old->reason);
         return false;

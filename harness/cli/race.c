@@ -132,6 +132,17 @@ static void level(struct entrant *entrant, size_t entrants, const struct options
     }
 }
 
+/* Asked after the last round: profiling must not disturb what is timed. */
+static void ask_phases(struct entrant *entrant, const struct options *options)
+{
+    char request[64], *field[3];
+    snprintf(request, sizeof request, "phases\t%s", entrant->id);
+    if (!ask(entrant, options, request, field, 3) || !strcmp(field[1], "-"))
+        return;
+    snprintf(entrant->record.phases, sizeof entrant->record.phases, "%s", field[1]);
+    entrant->record.without_moves_ns = strtoll(field[2], NULL, 10);
+}
+
 /* A batch that is as long as all discarded rounds are meant to be warms up by itself. */
 static bool needs_warming(const struct entrant *entrant, int64_t round, int64_t budget_ns)
 {
@@ -167,6 +178,8 @@ void race_run(struct entrant *entrant, size_t entrants, const struct options *op
         const bool right = ask(&entrant[e], options, request, field, 1);
         if (!right && verdict_by_name(entrant[e].record.verdict) == VERDICT_CONTRACT) /* a time, but not of this work */
             snprintf(entrant[e].record.verdict, sizeof entrant[e].record.verdict, "%s", verdict_name(VERDICT_INVALID_PERF));
+        if (right && rules->phases)
+            ask_phases(&entrant[e], options);
         snprintf(request, sizeof request, "close\t%s", entrant[e].id);
         if (right)
             ask(&entrant[e], options, request, field, 1);
@@ -191,7 +204,8 @@ static size_t kept_means(const struct entrant *entrant, int64_t *ns, int64_t *le
     return count;
 }
 
-/* The processor time that the batches took over their wall time, the median; above the threads that the plugin was given it runs more. */
+/* The processor time that the batches took over their wall time, the median; above the threads that the plugin was given it runs
+ * more. */
 static void note_extra_threads(struct entrant *entrant)
 {
     double busy[MAX_ROUNDS + RACE_DISCARDED];

@@ -26,6 +26,7 @@ struct race_rules {
     int64_t discarded, least, most; /* rounds */
     bool equal_batches;             /* the same iteration count for all */
     uint64_t cold_bytes;            /* 0: hot; see bench.h */
+    bool phases;                    /* ask the profiler, after the last round */
     double margin;                  /* for decided: as a logarithm, what a difference must reach */
     /* Asked after each round from `least` on: true ends the race. NULL: `most` rounds. */
     bool (*decided)(const struct race_rules *rules, const struct entrant *entrant, size_t entrants);

@@ -9,6 +9,8 @@
  *     check    ID                -> ok                                       the timed outputs are those of the inputs
  *     close    ID                -> ok
  *     probe    THREADS           -> ok GFLOPS
+ *     bandwidth THREADS          -> ok GBPS…
+ *     phases   ID                -> ok PHASES|- WITHOUT_MOVES_NS
  *     run      VARIANT THREADS MEM_LIMIT PROBLEM slot=FILE …      -> ok TEXT
  *     conform  VARIANT THREADS INDEX                             -> ok RULE VERDICT REASON SENTENCE | end
  * Anything may be answered by: error STATUS TEXT. A fault handler may write "fault VERDICT REASON" before the end. */

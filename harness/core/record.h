@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { RECORD_PHASES_BYTES = 256 };
+
 /* Absent numbers: INT64_MIN and NaN; both are written as an empty field. */
 struct record {
     char command[16];         /* "verify", "bench" or "compare"                                                    */
@@ -28,6 +30,10 @@ struct record {
     int64_t low_ns, high_ns, p5_ns, p95_ns, disturbed;
     double noise_pct;         /* A/A: the same plugin file against itself                               */
     double gflops, pct_peak, peak_gflops;
+    double pct_roof, roof_gbps;
+    char roof[8];             /* "FMA", "L2", "L3" or "DRAM"                                            */
+    char phases[RECORD_PHASES_BYTES]; /* "multiply=1200 reorder=340"                                            */
+    int64_t without_moves_ns;
     int64_t workspace_bytes, prepared_bytes;
     int64_t baseline_ns;      /* "compare": the other build's time, and this one's over it              */
     double ratio, ratio_low, ratio_high, p_holm, p_equivalent;
