@@ -12,7 +12,7 @@ code() { local wanted=$1; shift; "$@" > "$dir/out" 2>&1; local rc=$?; [ $rc = "$
 holds() { grep -q -- "$2" "$1"; echo $?; }
 
 # ---- two machines, three candidates, all passes, one failure, hot and cold, one comparison; names that try to break out ----
-head='command,network,layer,count,problem,op,pass,backend,variant,algorithm,numerics,accuracy_class,threads,cache,verdict,reason,error_in_bounds,l2_rel,median_ns,min_ns,mad_ns,rounds,low_ns,high_ns,gflops,pct_peak,peak_gflops,workspace_bytes,prepared_bytes,baseline_ns,ratio,ratio_low,ratio_high,p_holm,seed,machine,cpu,plugin_hash,utc'
+head='command,network,layer,count,problem,op,pass,backend,variant,algorithm,numerics,accuracy_class,threads,cache,verdict,reason,error_in_bounds,l2_rel,median_ns,min_ns,mad_ns,rounds,low_ns,high_ns,gflops,pct_peak,peak_gflops,workspace_bytes,prepared_bytes,baseline_ns,ratio,ratio_low,ratio_high,p_holm,seed,machine,cpu,plugin_hash,utc,pct_roof,roof_gbps,roof,phases,without_moves_ns'
 rows() { # MACHINE SPEED
     local pass layer threads backend n=0
     echo "$head"
@@ -25,15 +25,15 @@ rows() { # MACHINE SPEED
         local ns=$((layer * 100000 * $2 / threads + n * 7777)) op=conv_${pass//-/_}
         local case="net,l$layer,$layer,$op:c$((layer * 8))h16k8kh3p1,$op,$pass,$name,$variant,$algorithm,$numerics,strict,$threads"
         if [ "$name$layer" = b3 ]; then
-            echo "bench,$case,hot,UNSUPPORTED,\"says \"\"no\"\", for the test\",,,,,,,,,,,,,,,,,,,1,$1,Processor of $1,00$name,2026-01-01T00:00:00Z"
+            echo "bench,$case,hot,UNSUPPORTED,\"says \"\"no\"\", for the test\",,,,,,,,,,,,,,,,,,,1,$1,Processor of $1,00$name,2026-01-01T00:00:00Z,,,,,"
         else
-            echo "verify,$case,,PASS,,0.0$n,1.2$n,,,,,,,,,,$((n * 1024)),0,,,,,,1,$1,Processor of $1,00$name,2026-01-01T00:00:00Z"
-            echo "bench,$case,hot,PASS,,0.0$n,1.2e-07,$ns,$((ns - 99)),$((ns / 50)),8,$((ns - 500)),$((ns + 500)),$n.25,$n.5,200.125,$((n * 1024)),$((n * 100)),,,,,,1,$1,Processor of $1,00$name,2026-01-01T00:00:00Z"
+            echo "verify,$case,,PASS,,0.0$n,1.2$n,,,,,,,,,,$((n * 1024)),0,,,,,,1,$1,Processor of $1,00$name,2026-01-01T00:00:00Z,,,,,"
+            echo "bench,$case,hot,PASS,,0.0$n,1.2e-07,$ns,$((ns - 99)),$((ns / 50)),8,$((ns - 500)),$((ns + 500)),$n.25,$n.5,200.125,$((n * 1024)),$((n * 100)),,,,,,1,$1,Processor of $1,00$name,2026-01-01T00:00:00Z,$n.75,50.5,L3,multiply=5 reorder=2,7"
         fi
     done; done; done; done
-    echo "verify,</script><script>alert(1)</script>,<!--<script>,1,relu:n4,relu,fwd,\"<img src=x onerror=alert(1)>\",,x,exact,exact,1,,FAIL,\"<b>wrong</b>\",2.5,,,,,,,,,,,0,0,,,,,,1,$1,Processor of $1,00x,2026-01-01T00:00:00Z"
-    echo "bench,net,l1,1,conv_fwd:c8h16k8kh3p1,conv_fwd,fwd,a,,direct,direct,strict,1,cold,PASS,,0.01,1e-07,987654,987000,99,8,987000,988000,1.5,0.75,200.125,0,0,,,,,,1,$1,Processor of $1,00a,2026-01-01T00:00:00Z"
-    echo "compare,net,(network),1,,,fwd,a,,,,,1,hot,REGRESSED,slower,,,250000,,,8,,,,,,,,200000,1.25,1.2,1.3,0.001,1,$1,Processor of $1,00a,2026-01-01T00:00:00Z"
+    echo "verify,</script><script>alert(1)</script>,<!--<script>,1,relu:n4,relu,fwd,\"<img src=x onerror=alert(1)>\",,x,exact,exact,1,,FAIL,\"<b>wrong</b>\",2.5,,,,,,,,,,,0,0,,,,,,1,$1,Processor of $1,00x,2026-01-01T00:00:00Z,,,,,"
+    echo "bench,net,l1,1,conv_fwd:c8h16k8kh3p1,conv_fwd,fwd,a,,direct,direct,strict,1,cold,PASS,,0.01,1e-07,987654,987000,99,8,987000,988000,1.5,0.75,200.125,0,0,,,,,,1,$1,Processor of $1,00a,2026-01-01T00:00:00Z,,,,,"
+    echo "compare,net,(network),1,,,fwd,a,,,,,1,hot,REGRESSED,slower,,,250000,,,8,,,,,,,,200000,1.25,1.2,1.3,0.001,1,$1,Processor of $1,00a,2026-01-01T00:00:00Z,,,,,"
 }
 rows one 3 > "$dir/one.csv"
 rows two 5 > "$dir/two.csv"

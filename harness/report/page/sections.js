@@ -2,7 +2,9 @@
 /* The sections: each builder returns the elements of one, or null where the data has nothing for it. */
 
 const layerName = (layer) => text(layer.row, "layer") || text(layer.row, "problem");
-const roofColumn = columns.has("pct_roof") ? "pct_roof" : "pct_peak";
+/* % of the roof, or of the peak in files that know no roof. */
+const roofColumn = (row) => (text(row, "pct_roof") ? "pct_roof" : "pct_peak");
+const roofName = columns.has("pct_roof") ? "roof" : "peak";
 const noisy = (row) => number(row, "mad_ns") > 0.05 * number(row, "median_ns");
 
 function tiles() {
@@ -128,13 +130,13 @@ function heat() {
             const share = fastest / number(row, "median_ns");
             const td = make("td", { class: "h" + (row === layer.best ? " win" : ""), style: heatColour((Math.log2(share) + 4) / 4) }, inner);
             if (!text(row, "gflops")) td.append(cell(row, "median_ns", "us", "span"), " µs");
-            const roof = cell(row, roofColumn, "percent", "small");
+            const roof = cell(row, roofColumn(row), "percent", "small");
             if (roof.textContent) { roof.append(" %"); td.append(roof); }
             if (noisy(row)) td.append(make("small", { title: "spread above 5 % of the median" }, "~"));
             return td;
         })];
     });
-    return [make("p", { class: "lead" }, "Effective GFLOP/s, and % of the measured " + (roofColumn === "pct_roof" ? "roof" : "peak") + ". Colour: how close to the layer's fastest, from a sixteenth of its speed",
+    return [make("p", { class: "lead" }, "Effective GFLOP/s, and % of the measured " + roofName + ". Colour: how close to the layer's fastest, from a sixteenth of its speed",
         make("span", { class: "key", style: "background:linear-gradient(90deg," + cividis.map((c) => "rgb(" + c + ")").join() + ")" }), "to the fastest (bold). “~”: noisy. Empty: declined, or no valid time."),
         table(["layer", "×#", ...focus.candidates.map((c) => c.name + "#")], rows, "heat")];
 }
@@ -143,12 +145,12 @@ function winners() {
     if (!focus) return null;
     const rows = focus.layers.filter((layer) => layer.best >= 0).map((layer) => [
         word(layerName(layer)), word(text(layer.row, "problem")), make("td", { class: "win" }, candidateOf(layer.best), tagSoftware(candidateOf(layer.best))),
-        word(text(layer.best, "algorithm")), cell(layer.best, "median_ns", "us"), cell(layer.best, "gflops", "plain"), cell(layer.best, roofColumn, "percent"),
+        word(text(layer.best, "algorithm")), cell(layer.best, "median_ns", "us"), cell(layer.best, "gflops", "plain"), cell(layer.best, roofColumn(layer.best), "percent"),
         word(layer.second >= 0 ? candidateOf(layer.second) : ""),
         layer.second >= 0 ? derived(number(layer.second, "median_ns") / number(layer.best, "median_ns"), "ratio", "the runner-up's median_ns over the winner's") : word(""),
         layer.tie ? word("tie", "mute") : word("")]);
     return [make("p", { class: "lead" }, "“tie”: the intervals of the two medians overlap, so their order is not known."),
-        table(["layer", "problem", "fastest", "algorithm", "µs#", "GFLOP/s#", "% " + (roofColumn === "pct_roof" ? "roof" : "peak") + "#", "runner-up", "slower ×#", ""], rows)];
+        table(["layer", "problem", "fastest", "algorithm", "µs#", "GFLOP/s#", "% " + roofName + "#", "runner-up", "slower ×#", ""], rows)];
 }
 
 function kernelName(shape) {
