@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 enum wanted { NETWORK, LAYER, PROBLEM, BACKEND, VARIANT, HASH, THREADS, CACHE, ROLE, ROUND, MEAN, WANTED };
-static const char *const wanted_names[WANTED] = {"network", "layer",   "problem", "backend", "variant", "plugin_hash",
-                                                 "threads", "cache",   "role",    "round",   "mean_ns"};
+static const char *const wanted_names[WANTED] = {"network", "layer", "problem", "backend", "variant", "plugin_hash",
+                                                 "threads", "cache", "role",    "round",   "mean_ns"};
 enum { KEY_BYTES = 640 };
 
 struct entry {

@@ -6,7 +6,8 @@
 #include <convoy/convoy.h>
 
 struct batches {
-    char **text; /* of each record: the mean time of each kept batch in ns, separated by commas, in the file's own digits; NULL: none */
+    char **text; /* of each record: the mean time of each kept batch in ns, separated by commas, in the file's own digits; NULL:
+                    none */
     size_t count;
 };
 

@@ -103,8 +103,10 @@ static bool print_totals(FILE *out, const struct group *group)
     if (rank.single != RANK_NONE) {
         const struct record *single = group->candidate[rank.single];
         const int64_t ns = rank.total[rank.single].ns;
-        fprintf(out, " Best single backend: %s%s%s, %.6g ms, %.2f times that. Layers that a candidate lacks are charged at its time.\n\n",
-                single->backend, *single->variant ? ":" : "", single->variant, (double)ns / 1e6, (double)ns / (double)rank.best_ns);
+        fprintf(
+            out,
+            " Best single backend: %s%s%s, %.6g ms, %.2f times that. Layers that a candidate lacks are charged at its time.\n\n",
+            single->backend, *single->variant ? ":" : "", single->variant, (double)ns / 1e6, (double)ns / (double)rank.best_ns);
     } else {
         fputs(" No candidate has every layer; those that one lacks are charged at the fastest's time.\n\n", out);
     }

@@ -14,8 +14,7 @@ extern const char convoy_page_html[], convoy_page_css[], convoy_page_js[], convo
 const char *html_chart_path(void)
 {
     static const char *const paths[] = {"/usr/share/javascript/chart.js/chart.umd.js",
-                                        "/usr/share/javascript/chart.js/chart.min.js",
-                                        "/usr/share/javascript/chart.js/chart.js"};
+                                        "/usr/share/javascript/chart.js/chart.min.js", "/usr/share/javascript/chart.js/chart.js"};
     const char *named = getenv("CONVOY_CHART_JS");
     if (named)
         return access(named, R_OK) == 0 ? named : NULL;
@@ -53,10 +52,8 @@ static convoy_status put_part(FILE *out, const char *name, size_t length, const 
     const struct {
         const char *name, *text;
     } parts[] = {
-        {"style", convoy_page_css},
-        {"chart", chart ? chart : ""},
-        {"script", convoy_page_js},
-        {"sections", convoy_page_sections_js},
+        {"style", convoy_page_css},        {"chart", chart ? chart : ""},
+        {"script", convoy_page_js},        {"sections", convoy_page_sections_js},
         {"charts", convoy_page_charts_js},
     };
     for (size_t at = 0; at < sizeof parts / sizeof parts[0]; at++) {

@@ -204,8 +204,9 @@ static json_t *candidate_value(const struct group *group, const struct rank *ran
         }
     }
     return json_pack("{s:o, s:b, s:s, s:I, s:I, s:I, s:I, s:I}", "name", text_value(name), "software", software, "family", family,
-                     "covered", (json_int_t)total->covered, "ns", (json_int_t)total->ns, "filled_ns", (json_int_t)total->filled_ns,
-                     "workspace_bytes", (json_int_t)total->workspace_bytes, "prepared_bytes", (json_int_t)total->prepared_bytes);
+                     "covered", (json_int_t)total->covered, "ns", (json_int_t)total->ns, "filled_ns",
+                     (json_int_t)total->filled_ns, "workspace_bytes", (json_int_t)total->workspace_bytes, "prepared_bytes",
+                     (json_int_t)total->prepared_bytes);
 }
 
 static json_t *group_value(const struct report *report, const struct group *group)
@@ -218,10 +219,9 @@ static json_t *group_value(const struct report *report, const struct group *grou
         json_array_append_new(layers, layer_value(report, group, layer));
     for (size_t candidate = 0; candidate < group->candidates; candidate++)
         json_array_append_new(candidates, candidate_value(group, &rank, candidate));
-    json_t *value =
-        json_pack("{s:o, s:i, s:o, s:o, s:I, s:I, s:i}", "row", row_value(report, group->first), "batch", (int)group->batch,
-                  "layers", layers, "candidates", candidates, "timed", (json_int_t)rank.timed, "best_ns",
-                  (json_int_t)rank.best_ns, "single", rank.single);
+    json_t *value = json_pack("{s:o, s:i, s:o, s:o, s:I, s:I, s:i}", "row", row_value(report, group->first), "batch",
+                              (int)group->batch, "layers", layers, "candidates", candidates, "timed", (json_int_t)rank.timed,
+                              "best_ns", (json_int_t)rank.best_ns, "single", rank.single);
     rank_free(&rank);
     return value;
 }

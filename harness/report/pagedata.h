@@ -1,5 +1,5 @@
-/* pagedata: everything that a report's page shows, as one JSON text. Columns of the result rows in the files' own digits, and what
- * is derived from them, each time with the rows it is made of. The only file that includes <jansson.h>. */
+/* pagedata: everything that a report's page shows, as one JSON text. Columns of the result rows in the files' own digits, and
+ * what is derived from them, each time with the rows it is made of. The only file that includes <jansson.h>. */
 #ifndef CONVOY_REPORT_PAGEDATA_H
 #define CONVOY_REPORT_PAGEDATA_H
 

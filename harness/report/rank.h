@@ -17,8 +17,8 @@ enum { RANK_NONE = -1 };
 /* Sums over the layers of count x median_ns, in whole ns. A layer that nobody has a time for is in no sum. */
 struct rank_total {
     size_t covered;
-    int64_t ns;             /* of the layers that it covers                                                   */
-    int64_t filled_ns;      /* and of the others with the fallback's time, or the fastest's where there is none */
+    int64_t ns;              /* of the layers that it covers                                                   */
+    int64_t filled_ns;       /* and of the others with the fallback's time, or the fastest's where there is none */
     int64_t workspace_bytes; /* the largest of any layer                                                       */
     int64_t prepared_bytes;  /* of all layers together: each keeps its own                                     */
 };
