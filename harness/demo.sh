@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job, end to end: which backends are here, are they right, how fast are they, and what is each worth in a whole network?
-# Usage: demo.sh BUILD. Each backend takes part with its default variant. Rows go to results/<machine-id>/.
+# Usage: demo.sh BUILD. Each backend takes part with its default variant. Rows go to results/<machine-id>/. The page is BUILD/report.html.
 set -euo pipefail
 build=$1
 convoy=$build/bin/convoy
@@ -11,11 +11,14 @@ step() { printf '\n== %s\n\n' "$*"; }
 step 'Backends'
 "$convoy" list
 step 'Are they right? The lecture shapes in all passes'
-"$convoy" verify --first-variants --table lecture -o results/
+"$convoy" verify --first-variants --table lecture -o results/ | tee -a "$log"
 step 'Are they right? Every layer of VGG-16 and ResNet-50 at batch 1, forward'
-"$convoy" verify --first-variants --table vgg-d --table resnet50 --pass fwd -o results/ | tee "$log"
-verified=$(sed -n 's/^rows: //p' "$log")
+"$convoy" verify --first-variants --table vgg-d --table resnet50 --pass fwd -o results/ | tee -a "$log"
+verified=$(sed -n 's/^rows: //p' "$log" | tail -n 1)
 step 'How fast? The lecture shapes, forward'
-"$convoy" bench --first-variants --table lecture --op conv --threads 1 --rounds 3 --budget 0.2 -o results/
+"$convoy" bench --first-variants --table lecture --op conv --threads 1 --rounds 3 --budget 0.2 -o results/ | tee -a "$log"
 step 'How fast, and what is it worth? VGG-16 and ResNet-50 at batch 1, forward, all threads'
-"$convoy" bench --first-variants --table vgg-d --table resnet50 --threads "$(nproc)" --rounds 5 --budget 0.4 --verified "$verified" -o results/
+"$convoy" bench --first-variants --table vgg-d --table resnet50 --threads "$(nproc)" --rounds 5 --budget 0.4 --verified "$verified" -o results/ | tee -a "$log"
+step 'All of it on one page'
+mapfile -t files < <(sed -n 's/^rows: //p' "$log")
+"$convoy" report -q "${files[@]}" -o "$build/report.html"

@@ -1,9 +1,9 @@
 # The harness: libconvoy.a (core, verify, bench, report, select), the program convoy, and its tests.
 HARNESS_CPP := -Iharness -Iharness/include -D_GNU_SOURCE -DCONVOY_PLUGINDIR='"$(plugindir)"' -DCONVOY_SHAREDIR='"$(sharedir)"' -DCONVOY_VERSION='"$(VERSION)"'
 HARNESS_SRC := $(wildcard harness/core/*.c harness/verify/*.c harness/bench/*.c harness/report/*.c harness/select/*.c)
-HARNESS_OBJ := $(HARNESS_SRC:%.c=$(B)/%.o)
+HARNESS_OBJ := $(HARNESS_SRC:%.c=$(B)/%.o) $(B)/harness/report/page/page.o
 CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard harness/cli/*.c))
-HARNESS_LIBS := -lcsv -lpthreadpool -lpthread -ldl -lm
+HARNESS_LIBS := -lcsv -ljansson -lpthreadpool -lpthread -ldl -lm
 
 PROGRAMS += $(B)/bin/convoy
 
@@ -19,6 +19,13 @@ $(B)/harness/%.o: harness/%.c $(B)/flags.stamp $(B)/paths.stamp
 	@mkdir -p $(@D)
 	$(Q)echo "  CC      $<"
 	$(Q)$(compile) $(call isa_flags,$@) $(HARNESS_CPP) $(PRIVATE_CPP) $(CPPFLAGS) -c -o $@ $<
+
+# The page of `convoy report` is data in the library; Chart.js is put into a page when one is written.
+$(B)/harness/report/page/page.o: harness/report/page/page.S $(wildcard harness/report/page/*.html harness/report/page/*.css harness/report/page/*.js)
+	@mkdir -p $(@D)
+	$(Q)echo "  AS      $<"
+	$(Q)$(CC) -c -o $@ $<
+SKIPPED += $(if $(wildcard /usr/share/javascript/chart.js/chart*.js),,charts-of-convoy-report:needs:libjs-chart.js)
 
 $(B)/libconvoy.a: $(HARNESS_OBJ)
 	$(Q)echo "  AR      $@"

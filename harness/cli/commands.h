@@ -12,6 +12,7 @@ int cmd_bench(const struct options *options);
 int cmd_compare(const struct options *options);
 int cmd_conform(const struct options *options);
 int cmd_history(const struct options *options);
+int cmd_report(const struct options *options);
 int cmd_select(const struct options *options);
 int cmd_run(const struct options *options);
 int cmd_regress(const struct options *options);

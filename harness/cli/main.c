@@ -98,6 +98,15 @@ static const struct command commands[] = {
      "machine changes too; `convoy compare` measures two builds in one run.\n\nexamples:\n"
      "  convoy history\n  convoy history -b direct results/amd-epyc-2c-1a2b3c4d\n",
      CMD_HISTORY, cmd_history},
+    {"report", "[options] FILE.csv...",
+     "Writes one HTML page, needing nothing else, from result files; also as text and Markdown.",
+     "Files of verify, bench and compare, of one machine or of several. The page shows who is right, how fast, how far from the\n"
+     "roof, what each network costs, who wins where, how accurate and how large; each number names its file and row. The raw\n"
+     "batches are taken from FILE.samples.csv beside FILE.csv. Charts need Chart.js (Debian: libjs-chart.js) when the page is\n"
+     "written, and CONVOY_CHART_JS names another place for it.\n\nexamples:\n"
+     "  convoy report results/m/monday-verify.csv results/m/monday-bench.csv\n"
+     "  convoy report here.csv there.csv -o both.html --markdown both.md --select select.csv\n",
+     CMD_REPORT, cmd_report},
     {"new-kernel", "NAME", "Makes a working kernel folder from the template.", "example:\n  convoy new-kernel direct7\n",
      CMD_NEW_KERNEL, cmd_new_kernel},
 };

@@ -89,6 +89,11 @@ static const struct spec specs[] = {
      KIND_TEXT, AT(output), CMD_CASES, 0},
     {"output", 'o', "select.csv", "write the selection here; what it held keeps its winners until they are clearly beaten",
      KIND_TEXT, AT(output), CMD_SELECT, 0},
+    {"output", 'o', "FILE.html", "where to write the page (default: report.html)", KIND_TEXT, AT(output), CMD_REPORT, 0},
+    {"markdown", 0, "FILE.md", "also write the same content as Markdown", KIND_TEXT, AT(markdown), CMD_REPORT, 0},
+    {"select", 0, "select.csv", "show what `convoy select` chose", KIND_TEXT, AT(selected), CMD_REPORT, 0},
+    {"compare", 0, "FILE.csv", "show these verdicts of `convoy compare`", KIND_TEXT, AT(compared), CMD_REPORT, 0},
+    {"training", 0, "FILE.csv", "show these loss curves of `convoy-train compare`", KIND_TEXT, AT(training), CMD_REPORT, 0},
     {"junit", 0, "FILE.xml", "also write the verdicts as JUnit XML", KIND_TEXT, AT(junit), CMD_VERIFY | CMD_COMPARE, 0},
     {"why", 0, "SENTENCE", "why the case is kept: what went wrong once", KIND_TEXT, AT(why), CMD_REGRESS, 0},
     {"name", 0, "NAME", "short name of the case, letters, digits and dashes", KIND_TEXT, AT(name), CMD_REGRESS, 0},
@@ -97,7 +102,7 @@ static const struct spec specs[] = {
      CMD_PLUGINS, 0},
     {"in-process", 0, NULL, "load plugins into this process, for debuggers: a crash ends the run", KIND_FLAG, AT(in_process),
      CMD_PLUGINS, 0},
-    {"quiet", 'q', NULL, "no progress, no matrices", KIND_FLAG, AT(quiet), CMD_CASES | CMD_SELECT, 0},
+    {"quiet", 'q', NULL, "no progress, no matrices", KIND_FLAG, AT(quiet), CMD_CASES | CMD_SELECT | CMD_REPORT, 0},
     {"help", 'h', NULL, "this text", KIND_FLAG, AT(help), ~0u, 0},
 };
 enum { SPEC_COUNT = sizeof specs / sizeof specs[0] };
