@@ -1,6 +1,9 @@
-# The reference networks: their layers (nets), the generator of the layer tables, and tests.
+# The reference networks: their graphs (nets), what runs them (layers, runtime), data, files, the program convoy-train, the
+# generator of the layer tables, and tests.
 NETS_CPP := -Ireference-nets -Iharness -Iharness/include -D_GNU_SOURCE
-NETS_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %/tables.c,$(wildcard reference-nets/nets/*.c)))
+NETS_PROGRAMS := reference-nets/nets/tables.c reference-nets/train/train.c
+NETS_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out $(NETS_PROGRAMS),$(wildcard reference-nets/*/*.c)))
+NETS_OBJ := $(filter-out $(B)/reference-nets/tests/%,$(NETS_OBJ))
 
 $(B)/reference-nets/%.o: reference-nets/%.c $(B)/flags.stamp
 	@mkdir -p $(@D)

@@ -21,7 +21,7 @@
 static void build(const char *name, struct net *net)
 {
     struct convoy_error err = error_none();
-    if (catalog_build(name, net, &err))
+    if (catalog_build(name, NULL, net, &err))
         fail_msg("%s: %s", name, err.text);
 }
 
@@ -244,20 +244,29 @@ static void receptive_fields_are_the_known_ones(void **state)
     }
 }
 
-/* A downsampling block forks: the projection reads what the main branch reads, and the next block reads the main branch. */
+static int32_t named(const struct net *net, const char *name)
+{
+    for (size_t layer = 0; layer < net->count; layer++)
+        if (!strcmp(net->layer[layer].name, name))
+            return (int32_t)layer;
+    fail_msg("%s has no layer %s", net->name, name);
+    return -1;
+}
+
+/* A downsampling block forks: the projection reads what the main branch reads, and the sum reads both ends. */
 static void a_projection_reads_the_input_of_its_block(void **state)
 {
     (void)state;
     struct net net;
     build("resnet18", &net);
-    int32_t first = 0;
-    while (strcmp(net.layer[first].name, "layer2.0.conv1"))
-        first++;
-    assert_string_equal(net.layer[first + 4].name, "layer2.0.downsample.0");
-    assert_int_equal(net.layer[first + 4].input, net.layer[first].input);
-    assert_string_equal(net.layer[first + 6].name, "layer2.1.conv1");
-    assert_int_equal(net.layer[first + 6].input, first + 3);
-    assert_string_equal(net.layer[first + 3].name, "layer2.0.bn2");
+    const struct net_layer *conv1 = &net.layer[named(&net, "layer2.0.conv1")];
+    const struct net_layer *projection = &net.layer[named(&net, "layer2.0.downsample.0")];
+    const struct net_layer *sum = &net.layer[named(&net, "layer2.0.add")];
+    assert_int_equal(projection->input[0], conv1->input[0]);
+    assert_int_equal(sum->inputs, 2);
+    assert_int_equal(sum->input[0], named(&net, "layer2.0.bn2"));
+    assert_int_equal(sum->input[1], named(&net, "layer2.0.downsample.1"));
+    assert_int_equal(net.layer[named(&net, "layer2.1.conv1")].input[0], named(&net, "layer2.0.relu"));
     net_free(&net);
 }
 
@@ -267,7 +276,7 @@ static void a_layer_that_does_not_fit_is_refused(void **state)
     struct net net;
     struct convoy_error err = error_none();
     int32_t at = NET_IMAGE;
-    net_init(&net, "small", (struct net_extent){3, 4, 4});
+    net_init(&net, "small", (struct net_extent){3, 4, 4}, 10);
     const struct net_spec spec[] = {
         {"fits", .kind = NET_CONV, .k = 2, .kernel = 3},
         {"does-not", .kind = NET_CONV, .k = 2, .kernel = 3},
@@ -288,7 +297,7 @@ static void an_unknown_network_is_refused(void **state)
     (void)state;
     struct net net;
     struct convoy_error err = error_none();
-    assert_int_equal(catalog_build("vgg-f", &net, &err), CONVOY_INVALID);
+    assert_int_equal(catalog_build("vgg-f", NULL, &net, &err), CONVOY_INVALID);
     assert_non_null(strstr(err.text, "vgg-f"));
 }
 
