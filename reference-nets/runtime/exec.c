@@ -102,7 +102,7 @@ static void mark_in_place(struct exec *exec)
         const struct net_layer *spec = spec_of(exec, l);
         struct node *node = &exec->node[l];
         const int32_t from = spec->input[0];
-        if (!node->needed || spec->kind != NET_ACT || from == NET_IMAGE)
+        if (!node->needed || spec->kind != NET_ACT || from == NET_IMAGE || exec->mode == EXEC_PLAIN)
             continue;
         struct node *before = &exec->node[from];
         if (before->readers != 1 || before->in_place || before->head >= 0)
@@ -150,6 +150,8 @@ static void outputs_live(struct exec *exec, struct lifetime *block)
         lives(out, l);
         if (node->head >= 0)
             lives(out, exec->layers);
+        if (exec->mode == EXEC_PLAIN)
+            lives(out, 2 * exec->layers);
         if (trains(exec) && kind_of(exec, l)->backward_reads_out)
             lives(out, backward_step(exec, l));
         for (int32_t i = 0; i < spec_of(exec, l)->inputs; i++) {

@@ -11,6 +11,7 @@
 enum exec_mode {
     EXEC_TRAIN,
     EXEC_CHECK, /* EXEC_TRAIN with the gradient of the image                                             */
+    EXEC_PLAIN, /* EXEC_TRAIN with nothing folded, in place or reused: every output can be looked at     */
     EXEC_EVAL   /* no backward, running statistics, no dropout, main head only                           */
 };
 
@@ -34,7 +35,8 @@ struct tensor *exec_input_grad(struct exec *exec);                /* NULL but in
 
 int32_t exec_batch(const struct exec *exec);
 int64_t exec_activation_bytes(const struct exec *exec);
-/* Output of a layer, for norms, sparsity and tests; in EXEC_EVAL valid only until a later layer reuses its memory. */
+/* Output of a layer, for norms, sparsity and tests; valid until a later layer reuses its
+ * memory, in EXEC_PLAIN until the next forward. */
 struct tensor *exec_output(struct exec *exec, int32_t layer);
 /* "winograd:f4", "" for layers of the runtime itself. pass as in problem.h. */
 const char *exec_backend(const struct exec *exec, int32_t layer, enum problem_pass pass);

@@ -134,7 +134,6 @@ convoy_status init_model(struct model *model, const struct init_options *options
     return CONVOY_OK;
 }
 
-/* A folded ReLU has already cut the output, so that the variance is that of what the next layer sees. */
 static convoy_status variance_of(struct exec *exec, int32_t layer, double *variance, struct convoy_error *err)
 {
     const convoy_status status = exec_forward(exec, err);

@@ -25,7 +25,7 @@ struct init_options {
 convoy_status init_model(struct model *model, const struct init_options *options, uint64_t seed, struct convoy_error *err);
 
 /* Layer-sequential unit variance (arXiv 1511.06422): scales each layer's weights until the variance of its output on the batch in
- * exec_input is 1 within 0.1, at most 10 rounds a layer. exec is of EXEC_TRAIN. */
+ * exec_input is 1 within 0.1, at most 10 rounds a layer. exec is of EXEC_PLAIN. */
 convoy_status init_lsuv(struct model *model, struct exec *exec, struct convoy_error *err);
 
 const char *init_name(enum init_kind kind); /* "he-normal"                                                   */

@@ -34,7 +34,8 @@ struct sample {
 
 static double smoothed(const struct sample *s, double target)
 {
-    return target * (1 - s->options->smoothing) + s->options->smoothing / s->classes;
+    const double smoothing = s->options->smoothing;
+    return target * (1 - smoothing) + smoothing / s->classes;
 }
 
 static double target_at(const struct sample *s, int32_t k)

@@ -333,7 +333,7 @@ convoy_status optim_step(struct optim *optim, const struct convoy_host *host, do
         return CONVOY_FAILED;
     struct pass pass = {.optim = optim, .rate = rate, .clip_scale = 1};
     if (grad_norm || optim->options.clip_norm > 0) {
-        double norm;
+        double norm = 0;
         const convoy_status status = global_norm(optim, host, g, &norm, err);
         if (status)
             return status;
