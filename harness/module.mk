@@ -1,6 +1,6 @@
 # The harness: libconvoy.a (core, verify, bench, report), the program convoy, and its tests.
 HARNESS_CPP := -Iharness -Iharness/include -D_GNU_SOURCE -DCONVOY_PLUGINDIR='"$(plugindir)"' -DCONVOY_SHAREDIR='"$(sharedir)"' -DCONVOY_VERSION='"$(VERSION)"'
-HARNESS_SRC := $(wildcard harness/core/*.c harness/verify/*.c harness/bench/*.c harness/report/*.c)
+HARNESS_SRC := $(wildcard harness/core/*.c harness/verify/*.c harness/bench/*.c harness/report/*.c harness/select/*.c)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$(B)/%.o)
 CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard harness/cli/*.c))
 HARNESS_LIBS := -lcsv -lpthreadpool -lpthread -ldl -lm

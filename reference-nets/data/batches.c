@@ -221,8 +221,11 @@ int64_t batches_per_epoch(const struct batches *b)
 
 convoy_status batches_seek(struct batches *b, int64_t epoch, int64_t batch, struct convoy_error *err)
 {
+    const int64_t number = epoch * b->per_epoch + batch;
+    if (number == b->taken)
+        return CONVOY_OK;
     stop(b);
-    b->made = b->taken = epoch * b->per_epoch + batch;
+    b->made = b->taken = number;
     return start(b, err);
 }
 

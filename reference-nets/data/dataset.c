@@ -46,45 +46,67 @@ void dataset_close(struct dataset *set)
     memset(set, 0, sizeof *set);
 }
 
-struct slice {
+/* every 0: a head. */
+struct view {
     const struct dataset *whole;
-    int64_t first, step;
+    int64_t every;
+    bool held;
 };
 
-static convoy_status read_slice(const struct dataset *set, int64_t i, float *pixels, int32_t *label, struct convoy_error *err)
+static int64_t place(const struct view *view, int64_t i)
 {
-    const struct slice *slice = set->own;
-    return slice->whole->read(slice->whole, slice->first + i * slice->step, pixels, label, err);
+    if (!view->every)
+        return i;
+    return view->held ? (i + 1) * view->every - 1 : i + i / (view->every - 1);
 }
 
-static const char *name_in_slice(const struct dataset *set, int32_t label)
+static convoy_status read_view(const struct dataset *set, int64_t i, float *pixels, int32_t *label, struct convoy_error *err)
 {
-    const struct slice *slice = set->own;
-    return slice->whole->class_name(slice->whole, label);
+    const struct view *view = set->own;
+    return view->whole->read(view->whole, place(view, i), pixels, label, err);
 }
 
-static void close_slice(struct dataset *set)
+static const char *name_in_view(const struct dataset *set, int32_t label)
+{
+    const struct view *view = set->own;
+    return view->whole->class_name(view->whole, label);
+}
+
+static void close_view(struct dataset *set)
 {
     free(set->own);
 }
 
-convoy_status dataset_slice(const struct dataset *whole, int64_t first, int64_t step, int64_t count, struct dataset *set,
-                            struct convoy_error *err)
+static convoy_status make_view(struct view as, int64_t count, struct dataset *set, struct convoy_error *err)
 {
-    if (first < 0 || step < 1 || count < 1 || first + (count - 1) * step >= whole->count)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %lld samples, not enough for %lld", whole->name,
-                           (long long)whole->count, (long long)count);
-    struct slice *slice = malloc(sizeof *slice);
-    if (!slice)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a part of %s", whole->name);
-    *slice = (struct slice){whole, first, step};
-    *set = *whole;
+    struct view *view = malloc(sizeof *view);
+    if (!view)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a part of %s", as.whole->name);
+    *view = as;
+    *set = *as.whole;
     set->count = count;
-    set->read = read_slice;
-    set->class_name = whole->class_name ? name_in_slice : NULL;
-    set->close = close_slice;
-    set->own = slice;
+    set->read = read_view;
+    set->class_name = as.whole->class_name ? name_in_view : NULL;
+    set->close = close_view;
+    set->own = view;
     return CONVOY_OK;
+}
+
+convoy_status dataset_head(const struct dataset *whole, int64_t count, struct dataset *set, struct convoy_error *err)
+{
+    if (count < 1 || count > whole->count)
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %lld samples, not %lld", whole->name, (long long)whole->count,
+                           (long long)count);
+    return make_view((struct view){.whole = whole}, count, set, err);
+}
+
+convoy_status dataset_split(const struct dataset *whole, int64_t every, bool held, struct dataset *set, struct convoy_error *err)
+{
+    const int64_t count = every > 1 ? whole->count / every : 0;
+    if (count < 1)
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %lld samples: none is left of every %lld-th", whole->name,
+                           (long long)whole->count, (long long)every);
+    return make_view((struct view){.whole = whole, .every = every, .held = held}, held ? count : whole->count - count, set, err);
 }
 
 convoy_status dataset_moments(const struct dataset *set, int64_t limit, float *mean, float *deviation, struct convoy_error *err)

@@ -33,9 +33,9 @@ void dataset_close(struct dataset *set);
 convoy_status dataset_made(enum dataset_part part, int64_t count, int32_t c, int32_t h, int32_t w, int32_t classes, uint64_t seed,
                            struct dataset *set, struct convoy_error *err);
 
-/* A view of samples first, first+step, ... (count of them) of a set that outlives it: --val-fraction, --overfit. */
-convoy_status dataset_slice(const struct dataset *whole, int64_t first, int64_t step, int64_t count, struct dataset *set,
-                            struct convoy_error *err);
+/* Views of a set that outlives them: the first `count` samples; every `every`-th sample (held true) or all others. */
+convoy_status dataset_head(const struct dataset *whole, int64_t count, struct dataset *set, struct convoy_error *err);
+convoy_status dataset_split(const struct dataset *whole, int64_t every, bool held, struct dataset *set, struct convoy_error *err);
 
 /* Mean and deviation of each channel over at most `limit` samples. */
 convoy_status dataset_moments(const struct dataset *set, int64_t limit, float *mean, float *deviation, struct convoy_error *err);

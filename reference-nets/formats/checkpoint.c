@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = PARAM_NAME_BYTES + 32, LISTED = 3 };
+enum { STATE_VERSION = 1, NAME_BYTES = PARAM_NAME_BYTES + 32, LISTED = 3 };
 
 static convoy_status no_memory(const char *path, struct convoy_error *err)
 {
@@ -46,27 +46,54 @@ convoy_status checkpoint_save_weights(const char *path, struct model *model, str
     return status;
 }
 
-/* Numbers travel as text that reads back exactly. */
-struct texts {
-    char number[10][40];
-    struct st_text text[11];
+/* Numbers travel as text that reads back exactly. One table for both ways. */
+enum { NUMBERS = 14, NUMBER_BYTES = 40 };
+
+struct number {
+    const char *key;
+    int64_t *whole; /* or */
+    int32_t *narrow;
+    double *real;
 };
 
-static void describe_progress(const struct progress *progress, const struct optim *optim, struct texts *t)
+static void numbers_of(struct progress *p, struct optim *optim, struct number number[NUMBERS])
 {
-    static const char *const keys[] = {"epoch", "batch", "step", "seed", "best", "bad_epochs", "plateau_best", "plateau_scale",
-                                       "plateau_bad_epochs", "optim_steps"};
-    const int64_t whole[] = {progress->epoch, progress->batch, progress->step, (int64_t)progress->seed, 0, progress->bad_epochs, 0, 0,
-                             progress->schedule.bad_epochs, *optim_steps((struct optim *)optim)};
-    const double real[] = {[4] = progress->best, [6] = progress->schedule.best, [7] = progress->schedule.scale};
-    for (int i = 0; i < 10; i++) {
-        if (i == 4 || i == 6 || i == 7)
-            snprintf(t->number[i], sizeof t->number[i], "%a", real[i]);
+    const struct number all[NUMBERS] = {
+        {"epoch", .whole = &p->epoch},
+        {"batch", .whole = &p->batch},
+        {"step", .whole = &p->step},
+        {"seed", .whole = (int64_t *)&p->seed},
+        {"best", .real = &p->best},
+        {"bad_epochs", .narrow = &p->bad_epochs},
+        {"loss", .real = &p->loss},
+        {"correct", .whole = &p->correct},
+        {"counted", .whole = &p->counted},
+        {"plateau_best", .real = &p->schedule.best},
+        {"plateau_scale", .real = &p->schedule.scale},
+        {"plateau_bad_epochs", .narrow = &p->schedule.bad_epochs},
+        {"optim_steps", .whole = optim_steps(optim)},
+        {"version", .whole = &p->version},
+    };
+    memcpy(number, all, sizeof all);
+}
+
+struct texts {
+    char number[NUMBERS][NUMBER_BYTES];
+    struct st_text text[NUMBERS + 1];
+};
+
+static void describe_progress(struct progress *progress, struct optim *optim, struct texts *t)
+{
+    struct number number[NUMBERS];
+    numbers_of(progress, optim, number);
+    for (int i = 0; i < NUMBERS; i++) {
+        if (number[i].real)
+            snprintf(t->number[i], NUMBER_BYTES, "%a", *number[i].real);
         else
-            snprintf(t->number[i], sizeof t->number[i], "%" PRId64, whole[i]);
-        t->text[i] = (struct st_text){keys[i], t->number[i]};
+            snprintf(t->number[i], NUMBER_BYTES, "%" PRId64, number[i].whole ? *number[i].whole : *number[i].narrow);
+        t->text[i] = (struct st_text){number[i].key, t->number[i]};
     }
-    t->text[10] = (struct st_text){"settings", progress->settings};
+    t->text[NUMBERS] = (struct st_text){"settings", progress->settings};
 }
 
 convoy_status checkpoint_save_state(const char *path, struct model *model, struct optim *optim, const struct progress *progress,
@@ -89,7 +116,9 @@ convoy_status checkpoint_save_state(const char *path, struct model *model, struc
         };
     }
     if (!status) {
-        describe_progress(progress, optim, &texts);
+        struct progress copy = *progress;
+        copy.version = STATE_VERSION;
+        describe_progress(&copy, optim, &texts);
         status = st_write(path, tensor, model->params + states, texts.text, sizeof texts.text / sizeof *texts.text, err);
     }
     free(name);
@@ -192,40 +221,27 @@ convoy_status checkpoint_load_weights(const char *path, struct model *model, con
     return status;
 }
 
-static convoy_status whole_number(const struct st_file *file, const char *path, const char *key, int64_t *value, struct convoy_error *err)
-{
-    const char *text = st_text(file, key);
-    char *end = NULL;
-    if (text)
-        *value = strtoll(text, &end, 10);
-    if (!text || end == text || *end)
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: its %s is missing or no number: no state of a run", path, key);
-    return CONVOY_OK;
-}
-
 static convoy_status load_progress(const struct st_file *file, const char *path, struct optim *optim, struct progress *progress,
                                    struct convoy_error *err)
 {
-    int64_t seed = 0, bad_epochs = 0, plateau_bad = 0;
-    const struct {
-        const char *key;
-        int64_t *value;
-    } whole[] = {{"epoch", &progress->epoch}, {"batch", &progress->batch},     {"step", &progress->step},
-                 {"seed", &seed},             {"bad_epochs", &bad_epochs},     {"plateau_bad_epochs", &plateau_bad},
-                 {"optim_steps", optim_steps(optim)}};
-    convoy_status status = CONVOY_OK;
-    for (size_t i = 0; !status && i < sizeof whole / sizeof *whole; i++)
-        status = whole_number(file, path, whole[i].key, whole[i].value, err);
-    const char *best = st_text(file, "best"), *plateau = st_text(file, "plateau_best"), *scale = st_text(file, "plateau_scale");
+    struct number number[NUMBERS];
+    numbers_of(progress, optim, number);
+    for (int i = 0; i < NUMBERS; i++) {
+        const char *text = st_text(file, number[i].key);
+        char *end = NULL;
+        if (text && number[i].real)
+            *number[i].real = strtod(text, &end);
+        else if (text && number[i].whole)
+            *number[i].whole = strtoll(text, &end, 10);
+        else if (text)
+            *number[i].narrow = (int32_t)strtol(text, &end, 10);
+        if (!text || end == text || *end)
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: its %s is missing or no number: no state of a run", path,
+                               number[i].key);
+    }
     const char *settings = st_text(file, "settings");
-    if (!status && (!best || !plateau || !scale || !settings))
-        status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: no state of a run", path);
-    if (status)
-        return status;
-    progress->seed = (uint64_t)seed;
-    progress->bad_epochs = (int32_t)bad_epochs;
-    progress->schedule = (struct schedule_state){strtod(plateau, NULL), strtod(scale, NULL), (int32_t)plateau_bad};
-    progress->best = strtod(best, NULL);
+    if (!settings || progress->version != STATE_VERSION)
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: no state of a run, or of another version", path);
     snprintf(progress->settings, sizeof progress->settings, "%s", settings);
     return CONVOY_OK;
 }

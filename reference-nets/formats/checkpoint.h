@@ -11,9 +11,12 @@
 struct progress {
     int64_t epoch, batch, step;   /* the next ones                                                           */
     uint64_t seed;
-    double best;                  /* of validation                                                           */
+    double best;                  /* loss of validation                                                      */
     int32_t bad_epochs;           /* since it                                                                */
+    double loss;                  /* sums over the steps of the epoch so far, so that its row comes out the same */
+    int64_t correct, counted;
     struct schedule_state schedule;
+    int64_t version;              /* of the state's format                                                   */
     char settings[1024];          /* command line that must not change between the runs                      */
 };
 
