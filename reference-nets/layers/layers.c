@@ -17,6 +17,18 @@ const struct layer_kind layer_table[NET_KIND_COUNT] = {
     [NET_ACT] = {NULL, act_create, act_forward, act_backward, .backward_reads_out = true},
     [NET_ADD] = {NULL, add_create, add_forward, add_backward},
     [NET_CAT] = {NULL, NULL, cat_forward, cat_backward},
+    [NET_PRELU] = {prelu_params, NULL, prelu_forward, prelu_backward, .backward_reads_in = true},
+    [NET_RRELU] = {NULL, NULL, rrelu_forward, rrelu_backward, .backward_reads_in = true},
+    [NET_MAXOUT] = {NULL, NULL, maxout_forward, maxout_backward, .backward_reads_in = true},
+    [NET_L2FEATURES] = {NULL, NULL, l2features_forward, l2features_backward, .backward_reads_in = true, .backward_reads_out = true},
+    [NET_AFFINE] = {affine_params, NULL, affine_forward, affine_backward, .backward_reads_in = true},
+    [NET_GROUPNORM] = {groupnorm_params, groupnorm_create, groupnorm_forward, groupnorm_backward, .backward_reads_in = true},
+    [NET_LRN] = {NULL, lrn_create, lrn_forward, lrn_backward, .backward_reads_in = true},
+    [NET_LCN] = {NULL, lcn_create, lcn_forward, lcn_backward, lcn_destroy},
+    [NET_DROPOUT] = {NULL, NULL, dropout_forward, dropout_backward},
+    [NET_NOISE] = {NULL, NULL, noise_forward, noise_backward},
+    [NET_SUBSAMPLE] = {NULL, NULL, subsample_forward, subsample_backward},
+    [NET_RBF] = {NULL, NULL, rbf_forward, rbf_backward, .backward_reads_in = true},
 };
 
 convoy_status layer_problem(const struct layer *layer, union problem *problem, struct convoy_error *err)
