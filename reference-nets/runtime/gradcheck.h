@@ -10,7 +10,7 @@ struct gradcheck {
     char worst_name[PARAM_NAME_BYTES]; /* that tensor; "image" for the input                                 */
 };
 
-enum { GRADCHECK_DIRECTIONS = 5 };
+enum { GRADCHECK_DIRECTIONS = 3 };
 
 /* Compares, for the image and for every learned tensor, derivatives along GRADCHECK_DIRECTIONS random directions, of which the median
  * counts. exec is of EXEC_CHECK over the model; its input is filled here and values are put back. */

@@ -28,13 +28,6 @@ static const struct train_command commands[] = {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-int train_failed(convoy_status status, const struct convoy_error *err)
-{
-    (void)status;
-    fprintf(stderr, "convoy-train: %s\n", err->text);
-    return TRAIN_USAGE;
-}
-
 int command_list(const struct settings *settings)
 {
     (void)settings;
