@@ -247,6 +247,12 @@ convoy_status bench_batch(struct bench_case *bench, int64_t *mean_ns, int64_t *m
     return CONVOY_OK;
 }
 
+convoy_status bench_phases(struct bench_case *bench, const struct convoy_profiler *profiler, struct phases *phases,
+                           struct convoy_error *err)
+{
+    return phases_measure(profiler, bench->instance, bench->plan, &bench->execute_args, phases, err);
+}
+
 void bench_close(struct bench_case *bench)
 {
     if (!bench)

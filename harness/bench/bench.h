@@ -3,6 +3,7 @@
 #ifndef CONVOY_BENCH_BENCH_H
 #define CONVOY_BENCH_BENCH_H
 
+#include "bench/phases.h"
 #include "core/problem.h"
 
 struct bench_case;
@@ -22,6 +23,9 @@ convoy_status bench_open(struct convoy_instance *instance, const struct convoy_h
 
 /* One batch; *mean_ns and *min_ns are per execute (a device: synchronised once per batch, so both are the mean). */
 convoy_status bench_batch(struct bench_case *bench, int64_t *mean_ns, int64_t *min_ns, struct convoy_error *err);
+/* Executes on the same tensors, with the plugin's profiler on. */
+convoy_status bench_phases(struct bench_case *bench, const struct convoy_profiler *profiler, struct phases *phases,
+                           struct convoy_error *err);
 void bench_close(struct bench_case *bench);
 
 #endif

@@ -1,4 +1,5 @@
 #include "bench/roof.h"
+#include "bench/roofline.h"
 #include "bench/stats.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
@@ -6,6 +7,7 @@
 #include "core/error.h"
 #include "report/matrix.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +115,48 @@ static convoy_status probe_peak(const struct options *options, int64_t threads, 
     return ok ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the peak probe failed");
 }
 
+/* As probe_peak. */
+static convoy_status probe_bandwidth(const struct options *options, int64_t threads, struct bandwidth *bandwidth,
+                                     struct convoy_error *err)
+{
+    struct session session;
+    struct session_end end;
+    char request[64], *field[3];
+    session_init(&session, "-", "-", options->in_process);
+    snprintf(request, sizeof request, "bandwidth\t%" PRId64, threads);
+    if (session_call(&session, request, options->timeout_s, &end) == SESSION_ENDED)
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the bandwidth probe ended: %s", end.reason);
+    const size_t fields = session_split(session.line, field, 3);
+    const bool ok = fields >= 2 && !strcmp(field[0], "ok") && bandwidth_parse(field[1], bandwidth);
+    session_close(&session);
+    return ok ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the bandwidth probe failed");
+}
+
+static void show_roofs(int64_t threads, double peak_gflops, const struct bandwidth *bandwidth)
+{
+    fprintf(stderr, "FMA peak with %" PRId64 " thread%s: %.1f GFLOP/s; GB/s of read, write, copy:", threads, threads > 1 ? "s" : "",
+            peak_gflops);
+    for (int level = 0; level < BANDWIDTH_LEVELS; level++) {
+        const double *gbps = bandwidth->gbps[level];
+        if (gbps[BANDWIDTH_READ] > 0)
+            fprintf(stderr, "%s %s %.0f, %.0f, %.0f", level ? ";" : "", bandwidth_level_name((enum bandwidth_level)level),
+                    gbps[BANDWIDTH_READ], fmax(gbps[BANDWIDTH_WRITE], gbps[BANDWIDTH_WRITE_STREAM]),
+                    fmax(gbps[BANDWIDTH_COPY], gbps[BANDWIDTH_COPY_STREAM]));
+    }
+    fputc('\n', stderr);
+}
+
+/* How near the row comes to the least time that this machine allows. */
+static void judge_roof(struct record *record, const union problem *problem, const struct bandwidth *bandwidth)
+{
+    const struct roofline roofline = roofline_of(problem, record->peak_gflops, bandwidth);
+    if (!(roofline.least_ns > 0))
+        return;
+    record->pct_roof = 100 * roofline.least_ns / (double)(record->median_ns > 0 ? record->median_ns : 1);
+    record->roof_gbps = roofline.gbps;
+    snprintf(record->roof, sizeof record->roof, "%s", roofline.limit);
+}
+
 /* No kernel is faster than the fewest multiply-adds of its arithmetic at the measured peak: a time below that is of something
  * else. The peak is measured again first, because something may have disturbed it. */
 static void judge_time(struct record *record, const struct options *options, const struct convoy_conv *conv, double *peak_gflops)
@@ -135,9 +179,22 @@ static void judge_time(struct record *record, const struct options *options, con
              record->min_ns, needed, record->numerics, *peak_gflops);
 }
 
-static void finish(struct entrant *entrant, const struct options *options, const union problem *problem, double *peak_gflops)
+/* Asked after the last round: profiling must not disturb what is timed. */
+static void ask_phases(struct entrant *entrant, const struct options *options)
+{
+    char request[64], *field[3];
+    snprintf(request, sizeof request, "phases\t%s", entrant->id);
+    if (!ask(entrant, options, request, field, 3) || !strcmp(field[1], "-"))
+        return;
+    snprintf(entrant->record.phases, sizeof entrant->record.phases, "%s", field[1]);
+    entrant->record.without_moves_ns = strtoll(field[2], NULL, 10);
+}
+
+static void finish(struct entrant *entrant, const struct options *options, const union problem *problem, double *peak_gflops,
+                   const struct bandwidth *bandwidth)
 {
     if (entrant->racing) {
+        ask_phases(entrant, options);
         char request[64], *field[1];
         snprintf(request, sizeof request, "close\t%s", entrant->id);
         ask(entrant, options, request, field, 1);
@@ -153,6 +210,7 @@ static void finish(struct entrant *entrant, const struct options *options, const
     record->gflops = (double)problem_flops(problem) / (double)(record->median_ns > 0 ? record->median_ns : 1);
     if (problem_family(problem) == FAMILY_CONV && *peak_gflops > 0)
         judge_time(record, options, &problem->conv, peak_gflops);
+    judge_roof(record, problem, bandwidth);
 }
 
 /* Correctness of exactly this build on this shape comes first; only a pass is timed. */
@@ -170,8 +228,9 @@ static bool admit(struct journal *journal, const struct options *options, const 
 }
 
 static convoy_status bench_row(struct journal *journal, const struct options *options, const struct lineup *lineup,
-                               const struct table_row *row, int64_t threads, double *peak_gflops, struct entrant *entrant,
-                               size_t *failures, struct convoy_error *err)
+                               const struct table_row *row, int64_t threads, double *peak_gflops,
+                               const struct bandwidth *bandwidth, struct entrant *entrant, size_t *failures,
+                               struct convoy_error *err)
 {
     size_t entrants = 0;
     for (size_t c = 0; c < lineup->candidates; c++) {
@@ -188,7 +247,7 @@ static convoy_status bench_row(struct journal *journal, const struct options *op
     if (command_interrupted())
         return CONVOY_OK; /* a case cut short is measured again by --resume */
     for (size_t e = 0; e < entrants; e++) {
-        finish(&entrant[e], options, &row->problem, peak_gflops);
+        finish(&entrant[e], options, &row->problem, peak_gflops, bandwidth);
         *failures += verdict_is_failure(verdict_by_name(entrant[e].record.verdict), options->strict);
         const convoy_status status = journal_add(journal, &entrant[e].record, err);
         if (status != CONVOY_OK)
@@ -211,17 +270,20 @@ static convoy_status bench_all(struct journal *journal, const struct options *op
     convoy_status status = CONVOY_OK;
     for (size_t t = 0; t < threads_count && status == CONVOY_OK; t++) {
         double peak_gflops = 0;
+        struct bandwidth bandwidth;
         status = probe_peak(options, threads[t], &peak_gflops, err);
+        if (status == CONVOY_OK)
+            status = probe_bandwidth(options, threads[t], &bandwidth, err);
         if (status == CONVOY_OK && !options->quiet) {
             progress_clear(&progress);
-            fprintf(stderr, "FMA peak with %" PRId64 " thread%s: %.1f GFLOP/s\n", threads[t], threads[t] > 1 ? "s" : "",
-                    peak_gflops);
+            show_roofs(threads[t], peak_gflops, &bandwidth);
         }
         for (size_t r = 0; r < cases->count && status == CONVOY_OK && !command_interrupted(); r++) {
             char problem[PROBLEM_TEXT_BYTES];
             problem_print(&cases->row[r].problem, problem, sizeof problem);
             progress_show(&progress, problem);
-            status = bench_row(journal, options, lineup, &cases->row[r], threads[t], &peak_gflops, entrant, failures, err);
+            status = bench_row(journal, options, lineup, &cases->row[r], threads[t], &peak_gflops, &bandwidth, entrant, failures,
+                               err);
             progress_step(&progress);
         }
     }

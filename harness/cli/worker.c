@@ -1,11 +1,13 @@
 #include "cli/worker.h"
 #include "bench/bench.h"
+#include "bench/bandwidth.h"
 #include "bench/probe.h"
 #include "cli/runfile.h"
 #include "cli/session.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "core/loader.h"
+#include "core/record.h"
 #include "verify/conform.h"
 #include "verify/guard.h"
 #include "verify/verify.h"
@@ -258,6 +260,24 @@ static convoy_status serve_batch(struct worker *worker, char **field, size_t fie
     return status;
 }
 
+/* "-": the plugin has no profiler, or tells nothing apart here. */
+static convoy_status serve_phases(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct bench_case **bench = bench_at(worker, field[1], err);
+    if (!bench)
+        return CONVOY_INVALID;
+    const struct convoy_profiler *profiler =
+        worker->plugin->extension ? worker->plugin->extension(CONVOY_PROFILE_ID) : NULL;
+    struct phases phases = {{0}};
+    const convoy_status status = profiler ? bench_phases(*bench, profiler, &phases, err) : CONVOY_OK;
+    char text[RECORD_PHASES_BYTES];
+    phases_print(&phases, text, sizeof text);
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s\t%lld", text[0] ? text : "-", (long long)phases_without_moves_ns(&phases));
+    return status;
+}
+
 static convoy_status serve_close(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
     (void)fields;
@@ -278,6 +298,26 @@ static convoy_status serve_probe(struct worker *worker, char **field, size_t fie
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "cannot start %s threads", field[1]);
     reply(worker, "ok\t%.6g", probe_fma_gflops(pool));
     pool_close(pool);
+    return CONVOY_OK;
+}
+
+static convoy_status serve_bandwidth(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct machine machine;
+    machine_describe(&machine);
+    struct pool *pool = pool_open((unsigned)whole(field[1]));
+    if (!pool)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "cannot start %s threads", field[1]);
+    pool_stay_awake(pool, 1);
+    struct bandwidth bandwidth;
+    const bool measured = bandwidth_measure(pool, &machine, &bandwidth);
+    pool_close(pool);
+    if (!measured)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for the bandwidth probe");
+    char text[BANDWIDTH_TEXT_BYTES];
+    bandwidth_print(&bandwidth, text, sizeof text);
+    reply(worker, "ok\t%s", text);
     return CONVOY_OK;
 }
 
@@ -330,6 +370,8 @@ static const struct request {
     {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify},
     {"open", 7, serve_open},   {"batch", 2, serve_batch},       {"close", 2, serve_close},
     {"probe", 2, serve_probe}, {"run", 5, serve_run},           {"conform", 4, serve_conform},
+    {"bandwidth", 2, serve_bandwidth},
+    {"phases", 2, serve_phases},
 };
 
 static void serve_line(struct worker *worker, char *line)

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { RECORD_PHASES_BYTES = 256 };
+
 /* Absent numbers: INT64_MIN and NaN; both are written as an empty field. */
 struct record {
     char command[16];         /* "verify" or "bench"                                                    */
@@ -26,6 +28,10 @@ struct record {
     double backward_error;    /* max |y-r|/D in units of 2^-24                                          */
     int64_t plan_ns, prepare_ns, median_ns, min_ns, mad_ns, rounds, iterations;
     double gflops, pct_peak, peak_gflops;
+    double pct_roof, roof_gbps;
+    char roof[8];             /* "FMA", "L2", "L3" or "DRAM"                                            */
+    char phases[RECORD_PHASES_BYTES]; /* "multiply=1200 reorder=340"                                            */
+    int64_t without_moves_ns;
     int64_t workspace_bytes, prepared_bytes;
     int64_t seed;
     char machine[64], cpu[96], plugin_version[32], plugin_hash[24], revision[48], utc[24];

@@ -197,8 +197,8 @@ static void rank_layer(const struct group *group, size_t layer, const struct rec
 
 static bool print_winners(FILE *out, const struct group *group)
 {
-    static const char *const header[] = {"layer", "problem", "fastest", "ms", "GFLOP/s", "% peak", "runner-up", "% slower"};
-    static const bool right[] = {false, false, false, true, true, true, false, true};
+    static const char *const header[] = {"layer", "problem", "fastest", "ms", "GFLOP/s", "% peak", "% roof", "runner-up", "% slower"};
+    static const bool right[] = {false, false, false, true, true, true, true, false, true};
     enum { COLUMNS = sizeof header / sizeof *header };
     struct grid *grid = grid_open(COLUMNS);
     if (!grid)
@@ -218,6 +218,10 @@ static bool print_winners(FILE *out, const struct group *group)
         grid_number(grid, fastest ? fastest->gflops : NAN);
         if (fastest && !isnan(fastest->pct_peak))
             grid_cell(grid, "%.1f", fastest->pct_peak);
+        else
+            grid_cell(grid, "%s", "");
+        if (fastest && !isnan(fastest->pct_roof))
+            grid_cell(grid, "%.1f %s", fastest->pct_roof, fastest->roof);
         else
             grid_cell(grid, "%s", "");
         grid_cell(grid, "%s", second ? candidate_name(second).text : "");

@@ -92,6 +92,8 @@ static void fill_timed(struct record *record, const struct timed *timed)
     record->mad_ns = timed->mad_ns;
     record->gflops = 12.34;
     record->pct_peak = 5.678;
+    record->pct_roof = 91.25;
+    strcpy(record->roof, "L3");
 }
 
 /* The problem does 2*8*8*4*4 * 2*1*1 = 4096 operations at batch 2 (c = 4, k = 4, 8x8, 1x1). */
@@ -113,23 +115,23 @@ static void winners(void **state)
     struct record records[TIMED];
     for (size_t at = 0; at < TIMED; at++)
         fill_timed(&records[at], &timed_list[at]);
-    records[TIMED - 1].pct_peak = NAN;
+    records[TIMED - 1].pct_peak = records[TIMED - 1].pct_roof = NAN;
     expect_text(matrix_winners, records, TIMED,
                 "Fastest candidate per layer, by median time; \"~\": spread above 5 % of the median.\n"
                 "Effective GFLOP/s: the direct algorithm's operations (2 per multiply-add) over the time, for every algorithm.\n"
                 "\n"
                 "net fwd, batch 2, 1 thread, hot cache\n"
                 "\n"
-                "| layer | problem              | fastest |   ms | GFLOP/s | % peak | runner-up | % slower |\n"
-                "|-------|----------------------|---------|-----:|--------:|-------:|-----------|---------:|\n"
-                "| a     | conv_fwd:n2c4h8k4kh1 | fast ~  | 1.00 |    12.3 |    5.7 | slow      |    100.0 |\n"
-                "| b     | conv_fwd:n2c4h8k4kh1 | other   | 1.20 |    12.3 |    5.7 | slow      |     25.0 |\n"
+                "| layer | problem              | fastest |   ms | GFLOP/s | % peak |  % roof | runner-up | % slower |\n"
+                "|-------|----------------------|---------|-----:|--------:|-------:|--------:|-----------|---------:|\n"
+                "| a     | conv_fwd:n2c4h8k4kh1 | fast ~  | 1.00 |    12.3 |    5.7 | 91.2 L3 | slow      |    100.0 |\n"
+                "| b     | conv_fwd:n2c4h8k4kh1 | other   | 1.20 |    12.3 |    5.7 | 91.2 L3 | slow      |     25.0 |\n"
                 "\n"
                 "net fwd, batch 1, 1 thread, hot cache\n"
                 "\n"
-                "| layer | problem            | fastest |    ms | GFLOP/s | % peak | runner-up | % slower |\n"
-                "|-------|--------------------|---------|------:|--------:|-------:|-----------|---------:|\n"
-                "| a     | conv_fwd:c4h8k4kh1 | fast    | 0.500 |    12.3 |        |           |          |\n"
+                "| layer | problem            | fastest |    ms | GFLOP/s | % peak | % roof | runner-up | % slower |\n"
+                "|-------|--------------------|---------|------:|--------:|-------:|-------:|-----------|---------:|\n"
+                "| a     | conv_fwd:c4h8k4kh1 | fast    | 0.500 |    12.3 |        |        |           |          |\n"
                 "\n");
 }
 

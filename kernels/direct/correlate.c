@@ -1,5 +1,11 @@
 #include "correlate.h"
 
+/* Tiles at the start of a block that fetch the next block's weights from L3, each an equal part. */
+enum { AHEAD_TILES = 2 };
+
+/* Floats of an output plane from which on the stores of a tile miss all caches and conflict in them. */
+enum { LARGE_PLANE = 32 * 1024 };
+
 struct call {
     const struct correlate *m;
     const float *x, *w, *weights, *bias;
@@ -47,6 +53,14 @@ struct block {
     float *sums;
 };
 
+/* The outputs of a tile begin to come from memory while their sums are computed. */
+static void fetch_outputs(const struct tile_store *store, const float *y, int64_t count)
+{
+    const float *const last = y + (count - 1) * store->y_col;
+    for (int32_t j = 0; j < store->channels; j++)
+        __builtin_prefetch(last + j * store->y_channel, 1, 2);
+}
+
 /* The run of outputs that tiles divide: a row, or all rows where they succeed one another. */
 static void tile_run(const struct block *at, int64_t row, int64_t length, int64_t block, int64_t first, int64_t channels,
                      float *sums)
@@ -67,6 +81,7 @@ static void tile_run(const struct block *at, int64_t row, int64_t length, int64_
         .c_row = m->width,
         .k = channels * taps,
         .accumulate = first > 0,
+        .ahead_row = m->width / AHEAD_TILES,
     };
     struct tile_store store = {
         .width = m->width,
@@ -84,6 +99,10 @@ static void tile_run(const struct block *at, int64_t row, int64_t length, int64_
         const int64_t from = t * length / tiles, upto = (t + 1) * length / tiles;
         tile.a = a + from * view->panel.col_step;
         tile.c = sums + t * family->rows * m->width;
+        const int64_t turn = row * tiles + t;
+        tile.b_ahead = turn < AHEAD_TILES ? tile.b + tile.k * (tile.b_row + turn * tile.ahead_row) : NULL;
+        if (first + channels == m->channels && m->y.channel >= LARGE_PLANE)
+            fetch_outputs(&store, y + from * view->y_col, upto - from);
         family->tile[upto - from - 1][vectors - 1](&tile);
         if (first + channels == m->channels) {
             store.tile = tile.c;

@@ -8,7 +8,7 @@ enum {
     TILES = 16,               /* of a block of outputs, all of which use a chunk of weights                */
     PANEL_FLOATS = 72 * 1024, /* a bit more than a quarter of a megabyte of L2                             */
     SUMS_FLOATS = 64 * 1024,
-    TASKS_PER_THREAD = 4
+    TASKS_PER_THREAD = 4 /* from here on the last ones to finish do not matter                              */
 };
 
 static int64_t taps_of(const struct view *view)
@@ -45,6 +45,9 @@ static void plan_block(const struct correlate *m, struct view *view, int32_t *ro
     const int64_t width = panel_extent(&view->w, *cols, 0);
     while (most > 1 && panel_extent(&view->h, (int32_t)most, 0) * width * m->chunk > PANEL_FLOATS)
         most--;
+    /* A panel that holds all channels may as well be higher: neighbouring strips copy the same rows. */
+    while (most < view->h.out && panel_extent(&view->h, (int32_t)most + 1, 0) * width * m->channels <= PANEL_FLOATS)
+        most++;
     view->strips = (int32_t)convoy_ceil_div(view->h.out, most);
     *rows = (int32_t)convoy_ceil_div(view->h.out, view->strips);
     view->strips = (int32_t)convoy_ceil_div(view->h.out, *rows);
@@ -72,12 +75,20 @@ static int plan_view(struct correlate *m, struct view *view)
     return 1;
 }
 
-static size_t spatial_tasks(const struct correlate *m)
+/* Parts that the blocks of output channels are cut into, so that all threads get alike many of the tasks of every view. Each part
+ * copies the panel again, so there are no more than that takes. */
+static int64_t even_parts(const struct correlate *m)
 {
-    size_t tasks = 0;
-    for (int32_t v = 0; v < m->view_count; v++)
-        tasks += (size_t)m->n * (size_t)m->groups * (size_t)m->views[v].strips * (size_t)m->views[v].bands;
-    return tasks;
+    const int64_t threads = (int64_t)m->host->threads;
+    int64_t parts = 1;
+    for (int32_t v = 0; v < m->view_count; v++) {
+        const int64_t tasks = (int64_t)m->n * m->groups * m->views[v].strips * m->views[v].bands;
+        int64_t needed = 1;
+        while (tasks * needed % threads && tasks * needed < threads * TASKS_PER_THREAD)
+            needed++;
+        parts = convoy_max(parts, needed);
+    }
+    return parts;
 }
 
 /* Sums of all blocks of a task are kept while the channels pass through the panel; one block's suffice if all channels fit. */
@@ -95,9 +106,7 @@ static void plan_tasks(struct correlate *m)
 
     const int64_t tile_floats = m->isa->family->rows * m->width * tiles;
     const int64_t held = m->resident == m->channels ? m->blocks : convoy_max(1, SUMS_FLOATS / tile_floats);
-    const size_t wanted = m->host->threads == 1 ? 1 : (size_t)m->host->threads * TASKS_PER_THREAD;
-    const int64_t parts =
-        convoy_max(convoy_ceil_div(m->blocks, held), (int64_t)((wanted + spatial_tasks(m) - 1) / spatial_tasks(m)));
+    const int64_t even = even_parts(m), parts = convoy_round_up(convoy_ceil_div(m->blocks, held), even);
     m->task_blocks = (int32_t)convoy_ceil_div(m->blocks, convoy_min(parts, m->blocks));
     m->sums_floats = tile_floats * (m->resident == m->channels ? 1 : m->task_blocks);
 }

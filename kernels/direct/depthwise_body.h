@@ -31,6 +31,8 @@ static void depthwise_rows(const struct depthwise_rows *job)
         int64_t ow = 0;
         for (; ow + ROW_VECTORS * LANES <= job->cols; ow += ROW_VECTORS * LANES)
             depthwise_block(job, panel + ow, y + ow, ROW_VECTORS);
+        for (; ow + ROW_VECTORS / 2 * LANES <= job->cols; ow += ROW_VECTORS / 2 * LANES)
+            depthwise_block(job, panel + ow, y + ow, ROW_VECTORS / 2);
         for (; ow + LANES <= job->cols; ow += LANES)
             depthwise_block(job, panel + ow, y + ow, 1);
         if (ow < job->cols) {

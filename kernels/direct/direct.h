@@ -45,10 +45,15 @@ struct method {
 typedef convoy_status method_open_fn(const struct self *self, const struct convoy_conv *problem, struct method *method,
                                      struct convoy_error *err);
 
-/* Each fills *method or returns CONVOY_NO_MEMORY. The first two serve forward and backward-data, the others weight gradients; the
- * second and the last only what *_suits names. */
-method_open_fn tiles_open, pointwise_open, gradient_open, narrow_gradient_open;
+/* Each fills *method or returns CONVOY_NO_MEMORY. tiles and gradient serve every problem, the others what *_suits names. */
+method_open_fn tiles_open, pointwise_open, overlap_open;                     /* forward and backward-data */
+method_open_fn gradient_open, pointwise_gradient_open, narrow_gradient_open; /* weight gradients         */
 int pointwise_suits(const struct self *self, const struct convoy_conv *problem);
+int overlap_suits(const struct self *self, const struct convoy_conv *problem);
+int pointwise_gradient_suits(const struct self *self, const struct convoy_conv *problem);
 int narrow_gradient_suits(const struct convoy_conv *problem);
+
+/* dbias of t, from its dy. */
+void bias_gradient(const struct convoy_host *host, const struct dims *dims, const struct tensors *t);
 
 #endif

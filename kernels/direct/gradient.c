@@ -288,35 +288,6 @@ static void add_parts(void *context, size_t i, size_t worker)
     store_share(m, &share, sums, call->t->dw);
 }
 
-/* dbias[k] = sum of dy: interleaved chains over a row, rows added in double. */
-static void add_bias(void *context, size_t i, size_t worker)
-{
-    (void)worker;
-    enum { CHAINS = 16 };
-    const struct call *call = context;
-    const struct dims *d = &call->m->d;
-    const float *const dy = call->t->dy + (int64_t)i / d->k * d->y.group + (int64_t)i % d->k * d->y.channel;
-    double total = 0;
-    for (int64_t n = 0; n < d->n; n++)
-        for (int64_t oh = 0; oh < d->oh; oh++) {
-            const float *const row = dy + n * d->y.image + oh * d->y.row;
-            float sum[CHAINS] = {0};
-            int64_t ow = 0;
-            if (d->y.col == 1) {
-                for (; ow + CHAINS <= d->ow; ow += CHAINS)
-                    for (int64_t j = 0; j < CHAINS; j++)
-                        sum[j] += row[ow + j];
-            }
-            double rest = 0;
-            for (; ow < d->ow; ow++)
-                rest += (double)row[ow * d->y.col];
-            for (int64_t j = 0; j < CHAINS; j++)
-                rest += (double)sum[j];
-            total += rest;
-        }
-    call->t->dbias[i] = (float)total;
-}
-
 static void execute(const void *state, const struct tensors *tensors)
 {
     const struct gradient *m = state;
@@ -330,7 +301,7 @@ static void execute(const void *state, const struct tensors *tensors)
     if (m->parts > 1)
         m->host->parallel(m->host, add_parts, &call, (size_t)tasks);
     if (tensors->dbias)
-        m->host->parallel(m->host, add_bias, &call, (size_t)m->d.groups * (size_t)m->d.k);
+        bias_gradient(m->host, &m->d, tensors);
 }
 
 static void close_gradient(void *state)

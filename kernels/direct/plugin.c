@@ -147,8 +147,10 @@ static const struct convoy_plan_ops unprepared_ops = {
 static method_open_fn *method_for(const struct self *self, const struct convoy_conv *p)
 {
     if (p->head.op == CONVOY_CONV_BWD_WEIGHTS)
-        return narrow_gradient_suits(p) ? narrow_gradient_open : gradient_open;
-    return pointwise_suits(self, p) ? pointwise_open : tiles_open;
+        return narrow_gradient_suits(p)            ? narrow_gradient_open
+               : pointwise_gradient_suits(self, p) ? pointwise_gradient_open
+                                                   : gradient_open;
+    return pointwise_suits(self, p) ? pointwise_open : overlap_suits(self, p) ? overlap_open : tiles_open;
 }
 
 static convoy_status make_plan(struct convoy_instance *instance, const struct convoy_problem *problem, struct convoy_plan **out,

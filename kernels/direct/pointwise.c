@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 enum {
-    CHAIN = 288,     /* channels of one chain of sums                                                  */
-    STRIP_TILES = 8, /* pixels of a task, in tiles: their panel lies in L2                             */
-    TASKS_PER_THREAD = 4
+    CHAIN = 288,          /* channels of one chain of sums                                                  */
+    STRIP_TILES = 8,      /* pixels of a task, in tiles: their panel lies in L2                             */
+    TASKS_PER_THREAD = 16 /* from here on the last ones to finish do not matter                         */
 };
 
 struct pointwise {
@@ -85,8 +85,13 @@ static void compute_strip(void *context, size_t i, size_t worker)
     for (int64_t c = 0; c < m->channels; c += m->chunk) {
         const int64_t channels = convoy_min(m->chunk, m->channels - c);
         const int final = c + channels == m->channels;
-        const struct columns columns = {
-            .from = x + c * m->pixels, .row = m->pixels, .rows = channels, .count = last - first, .width = m->width, .to = panel};
+        const int64_t whole = (last - first) / m->width * m->width;
+        const struct columns columns = {.from = x + c * m->pixels + whole,
+                                        .row = m->pixels,
+                                        .rows = channels,
+                                        .count = last - first - whole,
+                                        .width = m->width,
+                                        .to = panel + whole * channels};
         m->isa->columns(&columns);
         for (int64_t block = 0; block < m->blocks; block++) {
             const int64_t k = first_row(m, block), rows = first_row(m, block + 1) - k;
@@ -106,7 +111,17 @@ static void compute_strip(void *context, size_t i, size_t worker)
                     .relu = final && m->relu,
                     .row_add = final && call->bias ? call->bias + group * m->outputs + k : NULL,
                 };
-                if (count == tile.b_row)
+                if (block == 0 && count == m->width) {
+                    tile.b = x + c * m->pixels + p;
+                    tile.b_row = tile.ahead_row = m->pixels;
+                    tile.b_copy = panel + p * channels;
+                    tile.b_ahead = tile.b + m->width;
+                }
+                if (c == 0)
+                    for (int64_t r = 0; r < rows; r++)
+                        for (int64_t j = 0; j < count; j += 16)
+                            __builtin_prefetch(tile.c + r * m->pixels + j, 1);
+                if (count == vectors * family->lanes)
                     run(&tile);
                 else
                     run_edge(m, &tile, run, rows, count, sums);
@@ -129,12 +144,15 @@ static void execute(const void *state, const struct tensors *t)
 
 static void plan_tasks(struct pointwise *m)
 {
-    const int64_t tiles = convoy_ceil_div(m->pixels, m->width),
-                  wanted = m->host->threads == 1 ? 1 : (int64_t)m->host->threads * TASKS_PER_THREAD;
+    const int64_t tiles = convoy_ceil_div(m->pixels, m->width), threads = (int64_t)m->host->threads;
     m->chunk = (int32_t)convoy_ceil_div(m->channels, convoy_ceil_div(m->channels, CHAIN));
     m->blocks = (int32_t)convoy_ceil_div(m->outputs, m->isa->family->rows);
     const int64_t others = (int64_t)m->n * m->groups;
-    m->strips = (int32_t)convoy_min(tiles, convoy_max(convoy_ceil_div(tiles, STRIP_TILES), convoy_ceil_div(wanted, others)));
+    int64_t strips = convoy_ceil_div(tiles, STRIP_TILES);
+    if (others * strips < threads * TASKS_PER_THREAD) /* few tasks: as many for each thread */
+        while (others * strips % threads)
+            strips++;
+    m->strips = (int32_t)convoy_min(tiles, strips);
     m->panel_floats = convoy_ceil_div(tiles, m->strips) * m->chunk * m->width;
     m->sums_floats = m->isa->family->rows * m->width;
 }

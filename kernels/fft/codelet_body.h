@@ -87,15 +87,7 @@ FFT_INLINE void store_points(const int count, enum fft_form form, const struct f
     const ptrdiff_t point = out->point, plane = out->plane;
     float *at = out->at + first * point;
     switch (form) {
-    case FFT_LEFT_FOUR:
-#pragma GCC unroll 32
-        for (int f = 0; f < count; f++) {
-            vec_store(at + f * point, re[f]);
-            vec_store(at + f * point + plane, im[f]);
-            vec_store(at + f * point + 2 * plane, -re[f]);
-        }
-        break;
-    case FFT_RIGHT_FOUR:
+    case FFT_FOUR:
 #pragma GCC unroll 32
         for (int f = 0; f < count; f++) {
             vec_store(at + f * point, re[f]);
@@ -141,6 +133,15 @@ FFT_INLINE void load_points(const int count, bool gauss, const struct fft_spectr
     }
 }
 
+/* A row of the tile in every channel, both ends; fetching beyond the tensor does no harm. */
+FFT_INLINE void fetch_row(const float *from, ptrdiff_t lane, ptrdiff_t last, int lanes)
+{
+    for (int c = 0; c < lanes; c++) {
+        __builtin_prefetch(from + c * lane, 0, 3);
+        __builtin_prefetch(from + c * lane + last, 0, 3);
+    }
+}
+
 FFT_INLINE void forward(const int t, const struct fft_source *source, enum fft_form form, const struct fft_spectrum *out,
                         VEC *scratch)
 {
@@ -152,6 +153,9 @@ FFT_INLINE void forward(const int t, const struct fft_source *source, enum fft_f
             continue;
         }
         VEC px[32 > LANES ? 32 : LANES];
+        for (int r = 4; r < 4 + rows && row + r < source->row_last; r++)
+            fetch_row(source->origin + (row + r) * source->row, source->lane, (t - 1) * source->col, source->lanes);
+#pragma GCC unroll 8
         for (int at = 0; at < t; at += LANES)
             load_pixels(t, source, row, at, px + at);
 #pragma GCC unroll 2
@@ -187,6 +191,8 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
     const int pitch = t + 1, rows = t < LANES ? LANES / t : 1;
     for (int f = 1; f < t / 2; f++) {
         VEC re[32], im[32], to_re[32], to_im[32];
+        for (int row = sink->row_first + 2 * f - 2; row < sink->row_first + 2 * f && row < sink->row_last; row++)
+            fetch_row(sink->origin + row * sink->row, sink->lane, (sink->col_last - 1) * sink->col, sink->lanes);
         load_points(t, gauss, in, (f - 1) * t, re, im);
         complex_n(t, im, re, 1, to_im, to_re); /* exchanging re and im before and after conjugates the transform */
 #pragma GCC unroll 32
@@ -204,6 +210,9 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
     }
     for (int row = sink->row_first / rows * rows; row < sink->row_last; row += rows) {
         VEC px[32 > LANES ? 32 : LANES];
+#pragma GCC unroll 16
+        for (int q = t < LANES ? LANES : t; q < (t + LANES - 1) / LANES * LANES; q++)
+            px[q] = vec_zero();
 #pragma GCC unroll 2
         for (int r = 0; r < rows; r++) {
             VEC re[17], im[17];
@@ -217,8 +226,10 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
             }
             hermitian_n(t, re, im, px + r * t, 1);
         }
-        for (int at = 0; at < t && at < sink->col_last; at += LANES)
-            store_pixels(t, sink, row, at, px + at);
+#pragma GCC unroll 8
+        for (int at = 0; at < t; at += LANES)
+            if (at < sink->col_last)
+                store_pixels(t, sink, row, at, px + at);
     }
 }
 
@@ -237,6 +248,9 @@ FFT_INLINE void inverse(const int t, const struct fft_spectrum *in, bool gauss, 
     }
 DEFINE_CODELET(8)
 DEFINE_CODELET(16)
+DEFINE_CODELET(18)
+DEFINE_CODELET(20)
+DEFINE_CODELET(24)
 DEFINE_CODELET(32)
 
 #define CODELET(t)                                                                                                               \
@@ -244,4 +258,4 @@ DEFINE_CODELET(32)
         .tile_h = t, .tile_w = t, .lanes = LANES, .complex_points = t * t / 2 - 2, .real_points = 4,                             \
         .scratch_bytes = (t * (t + 1) * sizeof(VEC) + 63) / 64 * 64, .forward = forward_##t, .inverse = inverse_##t              \
     }
-const struct fft_transform TABLE[CODELET_COUNT] = {CODELET(8), CODELET(16), CODELET(32)};
+const struct fft_transform TABLE[CODELET_COUNT] = {CODELET(8), CODELET(16), CODELET(18), CODELET(20), CODELET(24), CODELET(32)};

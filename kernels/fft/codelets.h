@@ -4,7 +4,7 @@
 
 #include "transform.h"
 
-enum { CODELET_COUNT = 3 }; /* tiles 8, 16, 32 */
+enum { CODELET_COUNT = 6 }; /* tiles 8, 16, 18, 20, 24, 32 */
 extern const struct fft_transform codelets_avx512[CODELET_COUNT], codelets_avx2[CODELET_COUNT], codelets_portable[CODELET_COUNT];
 
 #endif

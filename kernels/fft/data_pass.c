@@ -15,8 +15,8 @@
 enum {
     OWN_BLOCK_BYTES = 768 << 10,
     OWN_BLOCK_LEAST = 12,
-    SHARED_BLOCK_BYTES = 8 << 20,
-    LARGE_BLOCK_BYTES = 16 << 20,
+    SHARED_BLOCK_BYTES = 4 << 20,
+    LARGE_BLOCK_BYTES = 20 << 20,
     LARGE_SPECTRA_BYTES = 24 << 20
 };
 
@@ -50,8 +50,8 @@ static void transform_tile(const struct pass *pass, int64_t row, int32_t group, 
     const struct plan *plan = pass->plan;
     struct fft_source source;
     (backward(plan) ? geometry_read_y : geometry_read_x)(&plan->geometry, pass->x, pass->g, group, pass->first + row, &source);
-    const struct fft_spectrum spectrum = left_rows_at(&plan->data.left, pass->left, row, group);
-    plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_LEFT_GAUSS : FFT_LEFT_FOUR, &spectrum,
+    const struct fft_spectrum spectrum = tiles_at(&plan->data.left, pass->left, row, group);
+    plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_LEFT_GAUSS : FFT_FOUR, &spectrum,
                              plan_scratch(plan, pass->workspace, worker));
 }
 
@@ -67,60 +67,53 @@ static ptrdiff_t point_offset(const struct plan *plan, int32_t point, ptrdiff_t 
 static struct product_ahead next_chunk(const struct pass *pass, int32_t point, int32_t chunk)
 {
     const struct plan *plan = pass->plan;
-    const struct left_rows *left = &plan->data.left;
-    const struct right *right = &plan->right;
-    const struct product *product = &plan->product;
+    const struct tiles *left = &plan->data.left;
+    const struct kernels *right = &plan->data.right;
     const int32_t next = point + 1, chunk_groups = plan->data.chunk_groups, before = chunk * chunk_groups;
     if (next == plan->points.complex_points + plan->points.real_points)
         return (struct product_ahead){0};
     const bool real = next >= plan->points.complex_points;
     const int64_t first = chunk_first(plan, chunk), depth = chunk_first(plan, chunk + 1) - first;
-    const int64_t left_planes = real ? 1 : LEFT_PLANES, right_planes = real ? 1 : right->planes,
-                  width = (int64_t)right->groups * left->lanes;
+    const int64_t planes = real ? 1 : left->planes, width = (int64_t)right->groups * left->lanes;
     return (struct product_ahead){
-        .a = pass->left + point_offset(plan, next, left->point, left->real_first, left->real_point) +
-             left_planes * before * left->lanes,
-        .b = pass->prepared + pass->g * right->floats +
-             point_offset(plan, next, right->point, right->real_first, right->real_point) + right_planes * first * width,
-        .c = pass->product + point_offset(plan, next, product->point, product->real_first, product->real_point),
-        .a_floats = left_planes * convoy_min(chunk_groups, left->groups - before) * left->lanes,
-        .b_floats = right_planes * depth * width,
-        .c_floats = chunk > 0 ? 0
-                    : real    ? product->real_point
-                              : product->point,
+        .piece = {pass->left + point_offset(plan, next, left->point, left->real_first, left->real_point) +
+                  planes * before * left->lanes},
+        .distance = {left->row},
+        .pieces = pass->tiles,
+        .piece_floats = {planes * convoy_min(chunk_groups, left->groups - before) * left->lanes},
+        .stretch = pass->prepared + pass->g * right->floats +
+                   point_offset(plan, next, right->point, right->real_first, right->real_point) + planes * first * width,
+        .stretch_floats = planes * depth * width,
+        .product = chunk == 0,
     };
 }
 
 static void multiply_point(const struct pass *pass, int32_t point)
 {
     const struct plan *plan = pass->plan;
-    const struct left_rows *left = &plan->data.left;
-    const struct right *right = &plan->right;
-    const struct product *product = &plan->product;
-    const bool real = point >= plan->points.complex_points;
+    const struct tiles *left = &plan->data.left;
+    const struct kernels *right = &plan->data.right;
+    const int32_t planes = point >= plan->points.complex_points ? 1 : left->planes;
     const float *a = pass->left + point_offset(plan, point, left->point, left->real_first, left->real_point);
     const float *b =
         pass->prepared + pass->g * right->floats + point_offset(plan, point, right->point, right->real_first, right->real_point);
-    float *c = pass->product + point_offset(plan, point, product->point, product->real_first, product->real_point);
     const int32_t lanes = left->lanes, chunk_groups = plan->data.chunk_groups, chunks = chunk_count(plan);
     const ptrdiff_t *offset = plan->data.a_offset;
     for (int32_t chunk = 0; chunk < chunks; chunk++) {
         const int64_t first = chunk_first(plan, chunk), depth = chunk_first(plan, chunk + 1) - first;
         const int32_t before = chunk * chunk_groups;
         const struct product_call call = {
-            .a = a + (real ? 1 : LEFT_PLANES) * (ptrdiff_t)before * lanes,
+            .point = point,
+            .a = a + planes * (ptrdiff_t)before * lanes,
             .a_row = left->row,
             .a_col = 1,
             .a_plane = convoy_min(chunk_groups, left->groups - before) * lanes,
-            .a_offset = offset ? offset + 2 * first : NULL,
-            .b = b + (real ? 1 : right->planes) * first * right->groups * lanes,
-            .c = c,
-            .c_row = product->row,
-            .c_plane = product->real_point,
+            .a_offset = offset ? offset + first : NULL,
+            .b = b + planes * first * right->groups * lanes,
+            .c = pass->product,
+            .product = &plan->product,
             .depth = depth,
             .rows = pass->tiles,
-            .groups = right->groups,
-            .real = real,
             .accumulate = chunk > 0,
             .ahead = next_chunk(pass, point, chunk),
         };
@@ -150,7 +143,10 @@ static void transform_task(void *context, size_t i, size_t worker)
 static void multiply_task(void *context, size_t i, size_t worker)
 {
     (void)worker;
-    multiply_point(context, (int32_t)i);
+    const struct pass *pass = context;
+    const int64_t run = plan_point_run(pass->plan), first = (int64_t)i * run;
+    for (int64_t point = first; point < convoy_min(first + run, plan_points(pass->plan)); point++)
+        multiply_point(pass, (int32_t)point);
 }
 
 static void restore_task(void *context, size_t i, size_t worker)
@@ -158,11 +154,6 @@ static void restore_task(void *context, size_t i, size_t worker)
     const struct pass *pass = context;
     const size_t groups = (size_t)pass->plan->data.to->groups;
     restore_tile(pass, (int64_t)(i / groups), (int32_t)(i % groups), worker);
-}
-
-static size_t point_count(const struct plan *plan)
-{
-    return (size_t)plan->points.complex_points + (size_t)plan->points.real_points;
 }
 
 static void own_block_task(void *context, size_t i, size_t worker)
@@ -178,7 +169,7 @@ static void own_block_task(void *context, size_t i, size_t worker)
     for (int64_t row = 0; row < pass.tiles; row++)
         for (int32_t group = 0; group < plan->data.from->groups; group++)
             transform_tile(&pass, row, group, worker);
-    for (size_t point = 0; point < point_count(plan); point++)
+    for (int64_t point = 0; point < plan_points(plan); point++)
         multiply_point(&pass, (int32_t)point);
     for (int64_t row = 0; row < pass.tiles; row++)
         for (int32_t group = 0; group < plan->data.to->groups; group++)
@@ -222,7 +213,7 @@ static convoy_status data_pass_run(const struct plan *plan, const struct convoy_
             pass.first = block * plan->block;
             pass.tiles = convoy_min(plan->block, geometry->tiles - pass.first);
             host->parallel(host, transform_task, &pass, (size_t)(pass.tiles * plan->data.from->groups));
-            host->parallel(host, multiply_task, &pass, point_count(plan));
+            host->parallel(host, multiply_task, &pass, (size_t)convoy_ceil_div(plan_points(plan), plan_point_run(plan)));
             host->parallel(host, restore_task, &pass, (size_t)(pass.tiles * plan->data.to->groups));
         }
     return CONVOY_OK;
@@ -251,9 +242,9 @@ static void prepare_task(void *context, size_t i, size_t worker)
             geometry_read_reversed(&plan->geometry, to->w, g, from.channel + lane, to_group, &source);
         else
             geometry_read_kernels(&plan->geometry, to->w, g, from, lane, to_group, &source);
-        const struct fft_spectrum spectrum =
-            right_at(&plan->right, to->prepared + g * plan->right.floats, first, size, from.depth - first + lane, to_group);
-        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_RIGHT_GAUSS : FFT_RIGHT_FOUR, &spectrum,
+        const struct fft_spectrum spectrum = kernels_at(&plan->data.right, to->prepared + g * plan->data.right.floats, first,
+                                                        size, from.depth - first + lane, to_group);
+        plan->transform->forward(plan->transform, &source, plan->points.gauss ? FFT_RIGHT_GAUSS : FFT_FOUR, &spectrum,
                                  plan_scratch(plan, to->workspace, worker));
     }
 }
@@ -271,25 +262,19 @@ convoy_status data_pass_prepare(const struct plan *plan, const struct convoy_arg
     return CONVOY_OK;
 }
 
-/* The place of each channel, for both planes, from the beginning of its chunk. */
+/* The place of each channel in a plane, from the beginning of its chunk. */
 static convoy_status plan_offsets(struct plan *plan, struct convoy_error *err)
 {
     const struct side *from = plan->data.from;
-    ptrdiff_t *offset = malloc(2 * (size_t)from->depth * sizeof *offset);
+    ptrdiff_t *offset = malloc((size_t)from->depth * sizeof *offset);
     if (!offset)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a table of %lld offsets",
-                           (long long)(2 * from->depth));
+                           (long long)from->depth);
     for (int32_t group = 0; group < from->groups; group++) {
         const struct side_group of = geometry_group(from, group);
-        const int32_t chunk = group / plan->data.chunk_groups, before = chunk * plan->data.chunk_groups;
-        const int64_t first = chunk_first(plan, chunk), size = chunk_first(plan, chunk + 1) - first;
-        const ptrdiff_t plane = convoy_min(plan->data.chunk_groups, from->groups - before) * from->lanes;
-        for (int32_t lane = 0; lane < of.lanes; lane++) {
-            const int64_t index = of.depth - first + lane;
-            const ptrdiff_t at = (ptrdiff_t)(group - before) * from->lanes + lane;
-            offset[2 * first + index] = at;
-            offset[2 * first + size + index] = plane + at;
-        }
+        const int32_t inside = group % plan->data.chunk_groups;
+        for (int32_t lane = 0; lane < of.lanes; lane++)
+            offset[of.depth + lane] = (ptrdiff_t)inside * from->lanes + lane;
     }
     plan->data.a_offset = offset;
     return CONVOY_OK;
@@ -303,8 +288,8 @@ static int64_t even_block(int64_t tiles, int64_t most)
 
 static int64_t shared_block(const struct plan *plan, int64_t tile_bytes)
 {
-    struct right right;
-    right_make(&right, &plan->points, plan->data.to->groups, plan->data.from->depth);
+    struct kernels right;
+    kernels_make(&right, &plan->points, plan->data.to->groups, plan->data.from->depth);
     const bool large = right.floats > LARGE_SPECTRA_BYTES / (int64_t)sizeof(float);
     return even_block(plan->geometry.tiles, (large ? LARGE_BLOCK_BYTES : SHARED_BLOCK_BYTES) / tile_bytes);
 }
@@ -314,8 +299,9 @@ static void plan_blocks(struct plan *plan)
     const struct geometry *geometry = &plan->geometry;
     const int64_t threads = plan->host->threads, tiles = geometry->tiles;
     struct product product;
-    struct left_rows left;
-    left_rows_make(&left, &plan->points, plan->data.from->groups, plan->data.chunk_groups, 1);
+    struct tiles left;
+    plan->points.panel_vectors = points_panel_vectors(&plan->points, tiles); /* for the sizes alone */
+    tiles_make(&left, &plan->points, plan->data.from->groups, plan->data.chunk_groups, 1);
     product_make(&product, &plan->points, plan->data.to->groups, 1);
     const int64_t tile_bytes = (left.floats + product.floats) * (int64_t)sizeof(float);
     const int64_t own = OWN_BLOCK_BYTES / tile_bytes;
@@ -337,17 +323,12 @@ convoy_status data_pass_plan(struct plan *plan, struct convoy_error *err)
     const struct side *from = plan->data.from, *to = plan->data.to;
     plan->data.chunk_groups = (int32_t)convoy_max(1, SPLIT_CHANNELS / from->lanes);
     plan_blocks(plan);
-    /* Few rows: a wider tile needs more vectors to keep the multipliers busy. */
-    const struct mk_family *mk = plan->points.mk;
-    plan->points.panel_vectors = mk->vectors;
-    for (int32_t vectors = mk->vectors + 1; vectors <= MK_MAX_VECTORS; vectors++)
-        if (plan->block <= family_rows(mk, vectors))
-            plan->points.panel_vectors = vectors;
-    left_rows_make(&plan->data.left, &plan->points, from->groups, plan->data.chunk_groups, plan->block);
-    right_make(&plan->right, &plan->points, to->groups, from->depth);
+    plan->points.panel_vectors = points_panel_vectors(&plan->points, plan->block);
+    tiles_make(&plan->data.left, &plan->points, from->groups, plan->data.chunk_groups, plan->block);
+    kernels_make(&plan->data.right, &plan->points, to->groups, from->depth);
     product_make(&plan->product, &plan->points, to->groups, plan->block);
     plan->block_bytes = (uint64_t)(plan->data.left.floats + plan->product.floats) * sizeof(float);
-    plan->prepared_bytes = (uint64_t)plan->right.floats * sizeof(float) * (uint64_t)geometry->conv.groups;
+    plan->prepared_bytes = (uint64_t)plan->data.right.floats * sizeof(float) * (uint64_t)geometry->conv.groups;
     plan->workspace_bytes = plan->block_bytes * (plan->data.shared ? 1 : plan->host->threads);
     plan->numerics.split = from->depth > SPLIT_CHANNELS ? SPLIT_CHANNELS : 0;
     plan->run = data_pass_run;

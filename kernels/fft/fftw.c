@@ -50,22 +50,23 @@ static bool wisdom_path(char *path, size_t bytes, bool make_folders)
     return length > 0 && (size_t)length < bytes;
 }
 
-/* Through a file of its own name, so that no reader sees half of it. */
-static void save_wisdom(void)
-{
-    char path[PATH_BYTES], fresh[PATH_BYTES + 32];
-    if (!wisdom_path(path, sizeof path, true))
-        return;
-    snprintf(fresh, sizeof fresh, "%s.%ld", path, (long)getpid());
-    if (!fftwf_export_wisdom_to_filename(fresh) || rename(fresh, path) != 0)
-        remove(fresh);
-}
-
 static void load_wisdom(void)
 {
     char path[PATH_BYTES];
     if (wisdom_path(path, sizeof path, false))
         fftwf_import_wisdom_from_filename(path);
+}
+
+/* Together with what other processes have learned since; through a file of its own name, so that no reader sees half of it. */
+static void save_wisdom(void)
+{
+    char path[PATH_BYTES], fresh[PATH_BYTES + 32];
+    if (!wisdom_path(path, sizeof path, true))
+        return;
+    load_wisdom();
+    snprintf(fresh, sizeof fresh, "%s.%ld", path, (long)getpid());
+    if (!fftwf_export_wisdom_to_filename(fresh) || rename(fresh, path) != 0)
+        remove(fresh);
 }
 
 struct buffers { /* in a worker's scratch memory */
@@ -123,12 +124,13 @@ static void store_point(float *to, ptrdiff_t plane, enum fft_form form, const fl
 {
     for (int32_t c = 0; c < lanes; c++) {
         const float a = re[c], b = im[c];
-        const bool gauss = form == FFT_LEFT_GAUSS || form == FFT_RIGHT_GAUSS,
-                   left = form == FFT_LEFT_FOUR || form == FFT_LEFT_GAUSS;
-        to[c] = form == FFT_LEFT_GAUSS ? a + b : a;
-        to[plane + c] = !gauss ? b : left ? a : -(b + a);
-        if (form != FFT_RIGHT_FOUR)
-            to[2 * plane + c] = gauss ? (left ? b : a - b) : -a;
+        const float planes[3] = {form == FFT_LEFT_GAUSS ? a + b : a,
+                                 form == FFT_FOUR         ? b
+                                 : form == FFT_LEFT_GAUSS ? a
+                                                          : -(b + a),
+                                 form == FFT_LEFT_GAUSS ? b : a - b};
+        for (int32_t p = 0; p < (form == FFT_FOUR ? 2 : 3); p++)
+            to[p * plane + c] = planes[p];
     }
 }
 

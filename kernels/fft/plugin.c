@@ -13,11 +13,13 @@ struct variant {
 };
 
 static const struct variant variants[] = {
-    {"fft16", 16, false},  {"fft32", 32, false},  {"fft8", 8, false},
-    {"gauss16", 16, true}, {"gauss32", 32, true}, {"fftw", 0, false},
+    {"fft16", 16, false},  {"fft32", 32, false},  {"fft8", 8, false},    {"fft18", 18, false},
+    {"fft20", 20, false},  {"fft24", 24, false},  {"gauss16", 16, true}, {"gauss18", 18, true},
+    {"gauss20", 20, true}, {"gauss24", 24, true}, {"gauss32", 32, true}, {"fftw", 0, false},
 };
 enum { VARIANT_COUNT = sizeof variants / sizeof *variants };
-static const char *const variant_names[] = {"fft16", "fft32", "fft8", "gauss16", "gauss32", "fftw", NULL};
+static const char *const variant_names[] = {"fft16",   "fft32",   "fft8",    "fft18",   "fft20", "fft24", "gauss16",
+                                            "gauss18", "gauss20", "gauss24", "gauss32", "fftw",  NULL};
 _Static_assert(sizeof variant_names / sizeof *variant_names == VARIANT_COUNT + 1, "every variant has its name in both tables");
 
 struct self {
@@ -154,6 +156,18 @@ static convoy_status supports(const struct convoy_instance *instance, const stru
     return check_conv(self, (const struct convoy_conv *)problem, err);
 }
 
+int64_t plan_points(const struct plan *plan)
+{
+    return (int64_t)plan->points.complex_points + plan->points.real_points;
+}
+
+enum { LONGEST_RUN = 8, RUNS_PER_WORKER = 8 };
+
+int64_t plan_point_run(const struct plan *plan)
+{
+    return convoy_min(LONGEST_RUN, convoy_max(1, plan_points(plan) / ((int64_t)RUNS_PER_WORKER * plan->host->threads)));
+}
+
 float *plan_scratch(const struct plan *plan, float *workspace, size_t worker)
 {
     const uint64_t scratch = plan->transform->scratch_bytes / sizeof(float);
@@ -255,6 +269,7 @@ static convoy_status make_plan(struct convoy_instance *instance, const struct co
     geometry_make(&plan->geometry, conv, tile_h, tile_w, self->mk->lanes);
     plan->points = (struct points){
         .mk = self->mk,
+        .family = complex_family(self->mk->name),
         .gauss = variant->gauss,
         .complex_points = plan->transform->complex_points,
         .real_points = plan->transform->real_points,

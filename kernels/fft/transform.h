@@ -3,7 +3,7 @@
  * is done with the points is the caller's business.
  *
  * The spectrum of a real tile is Hermitian, so exactly tile_h * tile_w reals are kept: complex_points pairs, then real_points
- * that are their own conjugates. Two implementations: hand-written codelets for 8, 16 and 32, FFTW for every size. */
+ * that are their own conjugates. Two implementations: hand-written codelets for 8 to 32, FFTW for every size. */
 #ifndef CONVOY_KERNELS_FFT_TRANSFORM_H
 #define CONVOY_KERNELS_FFT_TRANSFORM_H
 
@@ -40,9 +40,9 @@ struct fft_spectrum {
 };
 
 /* What is stored of a complex value a + bi. The product of a left X and a right W is X * conj(W), a correlation:
- * FOUR real products:  re = [a, b] . [a', b'],  im = [b, -a] . [a', b'], so the left keeps (a, b, -a), the right (a', b').
+ * FOUR real products:  re = a a' + b b',  im = b a' - a b'; both sides keep (a, b).
  * THREE (Gauss):  M1 = (a+b) a',  M2 = a (-b'-a'),  M3 = b (a'-b');  re = M1 - M3,  im = M1 + M2. */
-enum fft_form { FFT_LEFT_FOUR, FFT_RIGHT_FOUR, FFT_LEFT_GAUSS, FFT_RIGHT_GAUSS };
+enum fft_form { FFT_FOUR, FFT_LEFT_GAUSS, FFT_RIGHT_GAUSS };
 
 struct fft_transform {
     int32_t tile_h, tile_w;
@@ -56,8 +56,8 @@ struct fft_transform {
                     const struct fft_sink *sink, float *scratch);
 };
 
-/* The codelets of an instruction set by its family name ("avx512", "avx2", "portable"); NULL for a tile other than 8, 16, 32.
- * [any] */
+/* The codelets of an instruction set by its family name ("avx512", "avx2", "portable"); NULL for a tile other than 8, 16, 18, 20,
+ * 24, 32. [any] */
 const struct fft_transform *fft_codelets(const char *family, int32_t tile);
 
 /* FFTW's transform of any tile, for vectors of `lanes` channels; freed by fft_library_close. [any] */

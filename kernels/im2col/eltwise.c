@@ -1,31 +1,12 @@
-/* Element-wise operations: one loop for each kind, over blocks that are dealt out as tasks. Functions with exp and their
- * derivatives are evaluated in double and rounded once; the derivatives near saturation are differences of near values. */
+/* Element-wise operations: one loop for each kind, over blocks that are dealt out as tasks. Kinds without exp are in
+ * eltwise_body.h. Functions with exp and their derivatives are evaluated in double and rounded once; the derivatives near saturation are differences of near values. */
 #include "eltwise.h"
 #include <convoy/plugin.h>
 #include <math.h>
 
 enum { BLOCK_ELEMENTS = 16384 };
 
-/* One block: forward kinds read x (and x2), backward kinds x = dy and x2 = y; both write y. */
-struct block {
-    const float *x, *x2;
-    float *y;
-    double alpha, beta;
-    int64_t count;
-};
-
 #define EACH(at) for (int64_t at = 0; at < b->count; at++)
-
-static void relu(const struct block *b)
-{
-    EACH(at) b->y[at] = b->x[at] < 0.0f ? 0.0f : b->x[at];
-}
-
-static void leaky(const struct block *b)
-{
-    const float alpha = (float)b->alpha;
-    EACH(at) b->y[at] = b->x[at] > 0.0f ? b->x[at] : alpha * b->x[at];
-}
 
 static void sigmoid(const struct block *b)
 {
@@ -51,29 +32,9 @@ static void softplus(const struct block *b)
     }
 }
 
-static void hardtanh(const struct block *b)
-{
-    EACH(at)
-    {
-        const float x = b->x[at];
-        b->y[at] = x < -1.0f ? -1.0f : x > 1.0f ? 1.0f : x;
-    }
-}
-
 static void softsign(const struct block *b)
 {
     EACH(at) b->y[at] = (float)(b->x[at] / (1.0 + fabs((double)b->x[at])));
-}
-
-static void relu_bwd(const struct block *b)
-{
-    EACH(at) b->y[at] = b->x2[at] > 0.0f ? b->x[at] : 0.0f;
-}
-
-static void leaky_bwd(const struct block *b)
-{
-    const float alpha = (float)b->alpha;
-    EACH(at) b->y[at] = b->x2[at] > 0.0f ? b->x[at] : alpha * b->x[at];
 }
 
 static void sigmoid_bwd(const struct block *b)
@@ -111,11 +72,6 @@ static void softplus_bwd(const struct block *b)
     EACH(at) b->y[at] = (float)(b->x[at] * -expm1(-(double)b->x2[at]));
 }
 
-static void hardtanh_bwd(const struct block *b)
-{
-    EACH(at) b->y[at] = b->x2[at] > -1.0f && b->x2[at] < 1.0f ? b->x[at] : 0.0f;
-}
-
 /* y = x/(1 + |x|): dy/dx = 1/(1 + |x|)^2 = (1 - |y|)^2. */
 static void softsign_bwd(const struct block *b)
 {
@@ -126,43 +82,17 @@ static void softsign_bwd(const struct block *b)
     }
 }
 
-static void add(const struct block *b)
-{
-    const float alpha = (float)b->alpha, beta = (float)b->beta;
-    EACH(at) b->y[at] = alpha * b->x[at] + beta * b->x2[at];
-}
-
-static void mul(const struct block *b)
-{
-    EACH(at) b->y[at] = b->x[at] * b->x2[at];
-}
-
-static void scale(const struct block *b)
-{
-    const float alpha = (float)b->alpha, beta = (float)b->beta;
-    EACH(at) b->y[at] = alpha * b->x[at] + beta;
-}
-
-static void (*const functions[CONVOY_ELT_COUNT])(const struct block *) = {
-    [CONVOY_ELT_RELU] = relu,
-    [CONVOY_ELT_LEAKY] = leaky,
+static eltwise_loop *const functions[CONVOY_ELT_COUNT] = {
     [CONVOY_ELT_SIGMOID] = sigmoid,
     [CONVOY_ELT_TANH] = hyperbolic_tangent,
     [CONVOY_ELT_ELU] = elu,
     [CONVOY_ELT_SOFTPLUS] = softplus,
-    [CONVOY_ELT_HARDTANH] = hardtanh,
     [CONVOY_ELT_SOFTSIGN] = softsign,
-    [CONVOY_ELT_RELU_BWD] = relu_bwd,
-    [CONVOY_ELT_LEAKY_BWD] = leaky_bwd,
     [CONVOY_ELT_SIGMOID_BWD] = sigmoid_bwd,
     [CONVOY_ELT_TANH_BWD] = tanh_bwd,
     [CONVOY_ELT_ELU_BWD] = elu_bwd,
     [CONVOY_ELT_SOFTPLUS_BWD] = softplus_bwd,
-    [CONVOY_ELT_HARDTANH_BWD] = hardtanh_bwd,
     [CONVOY_ELT_SOFTSIGN_BWD] = softsign_bwd,
-    [CONVOY_ELT_ADD] = add,
-    [CONVOY_ELT_MUL] = mul,
-    [CONVOY_ELT_SCALE] = scale,
 };
 
 static int is_backward(int32_t kind)
@@ -172,6 +102,9 @@ static int is_backward(int32_t kind)
 
 struct call {
     const struct convoy_eltwise *p;
+    const struct eltwise_loops *loops;
+    eltwise_loop *function;
+    int stream;
     const float *x, *x2, *dw, *scalars;
     float *y, *w, *velocity;
 };
@@ -187,32 +120,31 @@ static void make_block(void *context, size_t task, size_t worker)
         .alpha = call->p->alpha,
         .beta = call->p->beta,
         .count = convoy_min(BLOCK_ELEMENTS, call->p->count - at),
+        .stream = call->stream,
     };
     (void)worker;
-    functions[call->p->kind](&block);
+    call->function(&block);
 }
 
 static void update_block(void *context, size_t task, size_t worker)
 {
     const struct call *call = context;
-    const float rate = call->scalars[0], momentum = call->scalars[1], decay = call->scalars[2];
-    const int nesterov = call->scalars[3] != 0.0f;
-    const int64_t first = (int64_t)task * BLOCK_ELEMENTS;
+    const int64_t at = (int64_t)task * BLOCK_ELEMENTS;
     (void)worker;
-    for (int64_t at = first; at < convoy_min(first + BLOCK_ELEMENTS, call->p->count); at++) {
-        const float g = call->dw[at] + decay * call->w[at];
-        const float v = momentum * call->velocity[at] + g;
-        call->velocity[at] = v;
-        call->w[at] -= rate * (nesterov ? g + momentum * v : v);
-    }
+    call->loops->update(call->dw + at, call->w + at, call->velocity + at, convoy_min(BLOCK_ELEMENTS, call->p->count - at),
+                        call->scalars);
 }
 
 static convoy_status run(const struct plan *plan, const struct convoy_args *args, struct convoy_error *err)
 {
     const struct convoy_eltwise *p = &plan->problem.eltwise;
     const int backward = is_backward(p->kind), update = p->kind == CONVOY_ELT_SGD;
+    const struct eltwise_loops *loops = plan->loops->eltwise;
     struct call call = {
         .p = p,
+        .loops = loops,
+        .function = loops->kind[p->kind] ? loops->kind[p->kind] : functions[p->kind],
+        .stream = plan->stream,
         .x = convoy_slot_f32(args, backward ? CONVOY_DY : CONVOY_X),
         .x2 = convoy_slot_f32(args, backward ? CONVOY_Y : CONVOY_X2),
         .y = convoy_slot_f32(args, backward ? CONVOY_DX : CONVOY_Y),
@@ -259,12 +191,19 @@ static uint32_t slots_of(int32_t kind)
     }
 }
 
+/* Tensors of count floats that a kind of the bandwidth-bound loops passes over. */
+static int tensors_of(int32_t kind)
+{
+    return is_backward(kind) || kind == CONVOY_ELT_ADD || kind == CONVOY_ELT_MUL ? 3 : 2;
+}
+
 void eltwise_plan(const struct self *self, struct plan *plan)
 {
     const int32_t kind = plan->problem.eltwise.kind;
     (void)self;
     plan->run = kind == CONVOY_ELT_XENT || kind == CONVOY_ELT_XENT_BWD ? xent_run : run;
     plan->slots = slots_of(kind);
+    plan->stream = loops_leave_cache(plan->problem.eltwise.count * tensors_of(kind) * (int64_t)sizeof(float));
     plan->numerics = (struct convoy_numerics){
         .kind = CONVOY_NUM_STATS,
         .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT,

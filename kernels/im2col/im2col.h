@@ -7,9 +7,16 @@
 #include "tiling.h"
 #include <convoy/convoy.h>
 
+struct self;
+struct plan;
+struct implicit;
+
+/* How a variant plans a convolution whose `plan` is already known to fit: with the BLAS in the pieces that `tile` makes, or by a
+ * function of its own. */
 struct variant {
     const char *name;
     struct tiling (*tile)(const struct convoy_conv *problem);
+    convoy_status (*plan)(const struct self *self, struct plan *plan, struct convoy_error *err);
 };
 
 struct self {
@@ -31,11 +38,14 @@ struct plan {
         struct convoy_eltwise eltwise;
     } problem;
     convoy_status (*run)(const struct plan *plan, const struct convoy_args *args, struct convoy_error *err);
+    convoy_status (*prepare)(const struct plan *plan, const struct convoy_args *args, struct convoy_error *err);
     uint32_t slots; /* a set of SLOT_BIT: execute gets all of these and reads no others, workspace apart */
     struct convoy_numerics numerics;
-    uint64_t workspace_bytes;
+    uint64_t workspace_bytes, prepared_bytes; /* prepared_bytes > 0: there is a prepare                        */
+    int stream;                               /* the tensors leave the caches: outputs are stored past them      */
     char algorithm[40];
-    struct tiling tiling; /* convolutions only                                                        */
+    struct tiling tiling;      /* convolutions by the BLAS only                                            */
+    struct implicit *implicit; /* the variant of that name only; owned                                     */
 };
 
 #define SLOT_BIT(slot) (UINT32_C(1) << (slot))

@@ -12,31 +12,27 @@ struct loops {
 
     /* y += bias, then max(0, y) if wanted; NaN stays. */
     void (*finish)(float *y, int64_t count, float bias, int rectify);
-    /* y[at] += x[at*stride] */
-    void (*add_from)(const float *x, int64_t stride, int64_t count, float *y);
     /* y[at*stride] += x[at] */
     void (*add_to)(const float *x, int64_t count, float *y, int64_t stride);
     /* y[at] = x[at*stride] */
     void (*take)(const float *x, int64_t stride, int64_t count, float *y);
 
-    /* The first maximum, NaN counting as the largest: where x[at*stride] beats y[at] it goes there, and tap to index[at]
-     * unless index is NULL. */
-    void (*maximum)(const float *x, int64_t stride, int64_t count, int32_t tap, float *y, int32_t *index);
-
-    /* Statistics, added to LOOPS_LANES sums: x; (x - mean)^2; dy and dy*(x - mean). */
+    /* x, added to LOOPS_LANES sums. */
     void (*sum)(const float *x, int64_t count, double *sums);
-    void (*sum_squares)(const float *x, int64_t count, double mean, double *squares);
-    void (*sum_products)(const float *x, const float *dy, int64_t count, double mean, double *sums, double *products);
-    /* y = ((x - high) - low)*scale + shift, then max(0, y) if wanted. */
-    void (*normalise)(const float *x, int64_t count, float high, float low, float scale, float shift, int rectify, float *y);
-    /* dx = scale*((dy - mean_dy) - (x - mean)*slope) */
-    void (*normalise_bwd)(const float *x, const float *dy, int64_t count, float mean, float mean_dy, float slope, float scale,
-                          float *dx);
+
+    /* The loops of whole operations. */
+    const struct bn_loops *bn;
+    const struct pool_loops *pool;
+    const struct eltwise_loops *eltwise;
 };
 
 extern const struct loops loops_portable, loops_avx2, loops_avx512;
 
-/* The widest set that this processor has. [any] */
+/* The widest set that this processor has, or the one that CONVOY_ISA names if it can be run. [any] */
 const struct loops *loops_choose(void);
+
+/* Whether tensors of so many bytes together leave the last cache, so that stores past the caches save reading what they
+ * overwrite. Asks the system: for plans. [any] */
+int loops_leave_cache(int64_t bytes);
 
 #endif

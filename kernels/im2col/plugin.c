@@ -1,6 +1,7 @@
 /* The plugin table of the backend im2col: variants, the operations it has, and what every plan does alike. */
 #include "blas.h"
 #include "im2col.h"
+#include "implicit.h"
 #include <convoy/plugin.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,10 @@
 static const struct variant variants[] = {
     {.name = "panel", .tile = tiling_panel},
     {.name = "whole", .tile = tiling_whole},
+    {.name = "implicit", .plan = implicit_plan},
 };
 enum { VARIANT_COUNT = sizeof variants / sizeof *variants };
-static const char *const variant_names[] = {"panel", "whole", NULL};
+static const char *const variant_names[] = {"panel", "whole", "implicit", NULL};
 _Static_assert(sizeof variant_names / sizeof *variant_names == VARIANT_COUNT + 1, "every variant has its name in both tables");
 
 static const struct operation {
@@ -58,7 +60,7 @@ static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
     struct convoy_plan_info mine = {
         .struct_size = out->struct_size,
         .workspace_bytes = plan->workspace_bytes,
-        .prepared_bytes = 0,
+        .prepared_bytes = plan->prepared_bytes,
         .numerics = plan->numerics,
     };
     memcpy(mine.algorithm, plan->algorithm, sizeof mine.algorithm);
@@ -78,8 +80,18 @@ static convoy_status execute(struct convoy_plan *base, const struct convoy_args 
     return plan->run(plan, args, err);
 }
 
+static convoy_status prepare(struct convoy_plan *base, const struct convoy_args *args, struct convoy_error *err)
+{
+    const struct plan *plan = (const struct plan *)base;
+    if (!convoy_slot(args, CONVOY_W) || !convoy_slot(args, CONVOY_PREPARED))
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "preparing needs the slots %d and %d", CONVOY_W,
+                           CONVOY_PREPARED);
+    return plan->prepare(plan, args, err);
+}
+
 static void destroy(struct convoy_plan *base)
 {
+    implicit_close(((struct plan *)base)->implicit);
     free(base);
 }
 
@@ -87,6 +99,13 @@ static const struct convoy_plan_ops plan_ops = {
     .struct_size = sizeof plan_ops,
     .info = info,
     .prepare = NULL, /* OpenBLAS takes no packed operands, so W is read as it is */
+    .execute = execute,
+    .destroy = destroy,
+};
+static const struct convoy_plan_ops prepared_plan_ops = {
+    .struct_size = sizeof prepared_plan_ops,
+    .info = info,
+    .prepare = prepare,
     .execute = execute,
     .destroy = destroy,
 };
@@ -105,7 +124,17 @@ static convoy_status plan(struct convoy_instance *instance, const struct convoy_
     made->host = self->host;
     made->loops = self->loops;
     memcpy(&made->problem, problem, operations[problem->op].problem_bytes);
-    operations[problem->op].plan(self, made);
+    if (operations[problem->op].plan == conv_plan && self->variant->plan) {
+        const convoy_status planned = self->variant->plan(self, made, err);
+        if (planned != CONVOY_OK) {
+            free(made);
+            return planned;
+        }
+    } else {
+        operations[problem->op].plan(self, made);
+    }
+    if (made->prepared_bytes)
+        made->base.ops = &prepared_plan_ops;
     *out = &made->base;
     return CONVOY_OK;
 }

@@ -83,10 +83,26 @@ convoy_status pool_supports(const struct self *self, const struct convoy_problem
     return CONVOY_OK;
 }
 
+int pool_is_seamless(const struct convoy_pool *p)
+{
+    return !p->pad_t && (int64_t)p->oh * p->stride_h == p->h && convoy_span(p->kh, p->dil_h) <= p->stride_h;
+}
+
+int pool_is_global_mean(const struct convoy_pool *p)
+{
+    return (p->kind == CONVOY_POOL_AVG_PAD || p->kind == CONVOY_POOL_AVG_VALID) && p->oh == 1 && p->ow == 1 && p->kh == p->h &&
+           p->kw == p->w && p->dil_h == 1 && p->dil_w == 1 && !p->pad_t && !p->pad_l;
+}
+
 /* Windows that do not overlap give every element of dx one term at most. */
 static int windows_overlap(const struct convoy_pool *p)
 {
     return convoy_span(p->kh, p->dil_h) > p->stride_h || convoy_span(p->kw, p->dil_w) > p->stride_w;
+}
+
+static int64_t tensor_bytes(const struct convoy_pool *p)
+{
+    return ((int64_t)p->h * p->w + (int64_t)p->oh * p->ow) * p->n * p->c * (int64_t)sizeof(float);
 }
 
 void pool_plan(const struct self *self, struct plan *plan)
@@ -106,6 +122,8 @@ void pool_plan(const struct self *self, struct plan *plan)
         plan->slots |= SLOT_BIT(CONVOY_INDEX);
     if (!forward && p->kind == CONVOY_POOL_L2)
         plan->slots |= SLOT_BIT(CONVOY_X) | SLOT_BIT(CONVOY_Y);
+    plan->stream = p->kind != CONVOY_POOL_L2 && (forward ? p->ow : p->w) <= POOL_STAGE_ROW_BYTES / (int64_t)sizeof(float) &&
+                   loops_leave_cache(tensor_bytes(p));
     plan->numerics = (struct convoy_numerics){
         .kind = maximum && (forward || !windows_overlap(p)) ? CONVOY_NUM_EXACT : CONVOY_NUM_STATS,
         .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT,

@@ -1,86 +1,58 @@
-/* Pooling, backward. A task owns whole planes of dx. Maxima and L2 add to it in the order of the output pixels, averages
- * collect one row of dx at a time in double, so that overlapping windows are summed in one fixed order. */
+/* Pooling, backward. A task owns whole planes of dx. A row of dx gathers from the rows of dy whose windows meet it, in the order
+ * of the taps, so that overlapping windows are summed in one fixed order and nothing is scattered; L2 adds window by window. */
 #include "pool.h"
 #include <convoy/plugin.h>
 #include <convoy/shape.h>
 
 struct call {
+    const struct pool_loops *loops;
     const struct convoy_pool *p;
     struct pool_axis axis_h, axis_w;
     const float *dy, *x, *y;
-    const void *index;
+    const void *index; /* maxima */
     int32_t index_bytes;
     float *dx;
-    int64_t *offsets;           /* maxima, [kh*kw]: of a tap from the first one of its window                  */
-    double *rows;               /* averages, [lane]: a row of dy over its divisors [ow], a row of dx [w]        */
-    struct pool_range *windows; /* averages, [kw]: output columns whose tap s lies inside x                    */
-    int32_t *divisors;          /* averages, [ow]: the divisor along w                                         */
+    int stream;
+    int32_t *divisors; /* averages, [ow]: the divisor along w                                        */
+    char *lanes;       /* [lane]: a stage, then phases, then dy over its divisors [oh][ow], then taps [kh] */
+    int64_t lane_bytes;
 };
 
-static int64_t lane_doubles(const struct convoy_pool *p)
+static int is_average(const struct convoy_pool *p)
 {
-    return convoy_round_up((int64_t)p->ow + p->w, 8);
+    return p->kind == CONVOY_POOL_AVG_PAD || p->kind == CONVOY_POOL_AVG_VALID;
+}
+
+/* Windows side by side, what their taps reach beyond the last one, and the columns that no window meets. */
+int64_t pool_phase_floats(const struct convoy_pool *p)
+{
+    const int64_t reached = p->ow + (convoy_span(p->kw, p->dil_w) - 1) / p->stride_w;
+    return convoy_max(reached, ((int64_t)p->w - 1 + p->pad_l) / p->stride_w + 1);
+}
+
+static int64_t scaled_floats(const struct convoy_pool *p)
+{
+    return is_average(p) ? (int64_t)p->oh * p->ow : 0;
+}
+
+static int64_t lane_bytes(const struct convoy_pool *p)
+{
+    const int64_t floats = p->stride_w * pool_phase_floats(p) + scaled_floats(p);
+    return POOL_STAGE_BYTES + convoy_round_up(floats * (int64_t)sizeof(float), 64) +
+           convoy_round_up(p->kh * (int64_t)sizeof(struct pool_back_tap), 64);
+}
+
+static int64_t shared_bytes(const struct convoy_pool *p)
+{
+    return is_average(p) ? convoy_round_up(p->ow * (int64_t)sizeof(int32_t), 64) : 0;
 }
 
 uint64_t pool_bwd_workspace_bytes(const struct plan *plan)
 {
     const struct convoy_pool *p = &plan->problem.pool;
-    if (p->kind == CONVOY_POOL_MAX)
-        return (uint64_t)p->kh * (uint64_t)p->kw * sizeof(int64_t);
     if (p->kind == CONVOY_POOL_L2)
         return 0;
-    return (uint64_t)plan->host->threads * (uint64_t)lane_doubles(p) * sizeof(double) +
-           (uint64_t)p->kw * sizeof(struct pool_range) + (uint64_t)p->ow * sizeof(int32_t);
-}
-
-static void spread_maxima(const struct call *call, int64_t plane, float *dx)
-{
-    const struct convoy_pool *p = call->p;
-    for (int64_t oh = 0; oh < p->oh; oh++) {
-        const int64_t at = (plane * p->oh + oh) * p->ow;
-        const int64_t corner = (oh * p->stride_h - p->pad_t) * p->w - p->pad_l;
-        if (call->index_bytes == 1) {
-            const uint8_t *tap = (const uint8_t *)call->index + at;
-            for (int64_t ow = 0; ow < p->ow; ow++)
-                dx[corner + ow * p->stride_w + call->offsets[tap[ow]]] += call->dy[at + ow];
-        } else {
-            const int32_t *tap = (const int32_t *)call->index + at;
-            for (int64_t ow = 0; ow < p->ow; ow++)
-                dx[corner + ow * p->stride_w + call->offsets[tap[ow]]] += call->dy[at + ow];
-        }
-    }
-}
-
-/* What tap row r brings to row h of dx: the output row oh with oh*stride_h - pad_t + r*dil_h = h, if there is one. */
-static void collect_tap_row(const struct call *call, const float *dy_plane, int64_t h, int64_t r, double *row, double *sums)
-{
-    const struct convoy_pool *p = call->p;
-    const int64_t start = h + p->pad_t - r * p->dil_h, oh = start / p->stride_h;
-    if (start < 0 || start % p->stride_h || oh >= p->oh)
-        return;
-    const float *dy = dy_plane + oh * p->ow;
-    const int64_t divisor_h = pool_divisor(&call->axis_h, oh, p->kind);
-    for (int64_t ow = 0; ow < p->ow; ow++)
-        row[ow] = dy[ow] / (double)(divisor_h * call->divisors[ow]);
-    for (int64_t s = 0; s < p->kw; s++) {
-        const int64_t shift = s * p->dil_w - p->pad_l;
-        for (int64_t ow = call->windows[s].first; ow < call->windows[s].last; ow++)
-            sums[ow * p->stride_w + shift] += row[ow];
-    }
-}
-
-static void spread_averages(const struct call *call, int64_t plane, size_t worker, float *dx)
-{
-    const struct convoy_pool *p = call->p;
-    double *row = call->rows + (int64_t)worker * lane_doubles(p), *sums = row + p->ow;
-    for (int64_t h = 0; h < p->h; h++) {
-        for (int64_t w = 0; w < p->w; w++)
-            sums[w] = 0.0;
-        for (int64_t r = 0; r < p->kh; r++)
-            collect_tap_row(call, call->dy + plane * p->oh * p->ow, h, r, row, sums);
-        for (int64_t w = 0; w < p->w; w++)
-            dx[h * p->w + w] = (float)sums[w];
-    }
+    return (uint64_t)shared_bytes(p) + (uint64_t)plan->host->threads * (uint64_t)lane_bytes(p);
 }
 
 /* dL2/dx = x/y; 0 where y is 0, there every x of the window is 0 as well. In double: dy/y alone may leave the range of a float.
@@ -106,55 +78,160 @@ static void spread_l2(const struct call *call, int64_t plane, float *dx)
     }
 }
 
+/* What a plane's rows are made with. */
+struct scratch {
+    struct pool_stage stage;
+    float *phases, *scaled;
+    struct pool_back_tap *tap;
+};
+
+static void scale_plane(const struct call *call, const float *dy, float *scaled)
+{
+    const struct convoy_pool *p = call->p;
+    for (int64_t oh = 0; oh < p->oh; oh++) {
+        const int64_t divisor = pool_divisor(&call->axis_h, oh, p->kind);
+        for (int64_t ow = 0; ow < p->ow; ow++)
+            scaled[oh * p->ow + ow] = dy[oh * p->ow + ow] / (float)(divisor * call->divisors[ow]);
+    }
+}
+
+/* The output rows oh with oh*stride_h - pad_t + r*dil_h = h. */
+static int32_t find_taps(const struct call *call, int64_t h, const float *dy, int64_t index_at, struct pool_back_tap *tap)
+{
+    const struct convoy_pool *p = call->p;
+    int32_t rows = 0;
+    for (int32_t r = 0; r < p->kh; r++) {
+        const int64_t start = h + p->pad_t - (int64_t)r * p->dil_h, oh = start / p->stride_h;
+        if (start < 0 || start % p->stride_h || oh >= p->oh)
+            continue;
+        tap[rows++] = (struct pool_back_tap){
+            .r = r,
+            .dy = dy + oh * p->ow,
+            .index = call->index ? (const char *)call->index + (index_at + oh * p->ow) * call->index_bytes : NULL,
+        };
+    }
+    return rows;
+}
+
+/* Maxima of common windows: false where the loops have none for them. Rows are an even number where they are cut. */
+static int gather_fast(const struct call *call, struct scratch *scratch, int64_t plane, int64_t planes)
+{
+    const struct convoy_pool *p = call->p;
+    const int64_t rows = planes * p->h, row_bytes = p->w * (int64_t)sizeof(float), at = plane * p->oh * p->ow;
+    const int64_t most = call->stream ? convoy_max(1, POOL_STAGE_ROW_BYTES / row_bytes / 2 * 2) : rows;
+    if (!call->index || call->index_bytes != 1 || !call->loops->max_back_rows_fast)
+        return 0;
+    for (int64_t done = 0; done < rows; done += most) {
+        const int64_t now = convoy_min(most, rows - done);
+        const struct pool_back_rows back = {
+            .p = p,
+            .dy = call->dy + at,
+            .index = (const uint8_t *)call->index + at,
+            .oh = planes * p->oh,
+            .h_first = done,
+            .rows = now,
+            .dx = call->stream ? pool_stage_room(&scratch->stage, call->loops, now * row_bytes)
+                               : call->dx + (plane * p->h + done) * p->w,
+        };
+        if (!call->loops->max_back_rows_fast(&back)) {
+            if (call->stream)
+                pool_stage_return(&scratch->stage, now * row_bytes);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void gather_plane(const struct call *call, struct scratch *scratch, int64_t plane)
+{
+    const struct convoy_pool *p = call->p;
+    const int64_t at = plane * p->oh * p->ow;
+    const float *dy = call->dy + at;
+    if (scratch->scaled) {
+        scale_plane(call, dy, scratch->scaled);
+        dy = scratch->scaled;
+    }
+    for (int64_t h = 0; h < p->h; h++) {
+        const struct pool_back_row row = {
+            .p = p,
+            .rows = find_taps(call, h, dy, at, scratch->tap),
+            .tap = scratch->tap,
+            .phases = scratch->phases,
+            .dx = call->stream ? pool_stage_room(&scratch->stage, call->loops, p->w * (int64_t)sizeof(float))
+                               : call->dx + (plane * p->h + h) * p->w,
+        };
+        call->loops->back_row(&row);
+    }
+}
+
 static void make_planes(void *context, size_t task, size_t worker)
 {
     const struct call *call = context;
     const struct convoy_pool *p = call->p;
-    const int64_t per_task = pool_block_planes(p), planes = (int64_t)p->n * p->c;
-    for (int64_t plane = (int64_t)task * per_task; plane < convoy_min(((int64_t)task + 1) * per_task, planes); plane++) {
-        float *dx = call->dx + plane * p->h * p->w;
-        if (p->kind == CONVOY_POOL_AVG_PAD || p->kind == CONVOY_POOL_AVG_VALID) {
-            spread_averages(call, plane, worker, dx);
-            continue;
+    const int64_t per_task = pool_block_planes(p), first = (int64_t)task * per_task, floats = (int64_t)p->h * p->w;
+    const int64_t last = convoy_min(first + per_task, (int64_t)p->n * p->c);
+    if (p->kind == CONVOY_POOL_L2) {
+        for (int64_t plane = first; plane < last; plane++) {
+            memset(call->dx + plane * floats, 0, (size_t)floats * sizeof(float));
+            spread_l2(call, plane, call->dx + plane * floats);
         }
-        memset(dx, 0, (size_t)p->h * (size_t)p->w * sizeof *dx);
-        if (p->kind == CONVOY_POOL_MAX)
-            spread_maxima(call, plane, dx);
-        else
-            spread_l2(call, plane, dx);
+        return;
     }
+    char *const lane = call->lanes + (int64_t)worker * call->lane_bytes;
+    struct scratch scratch = {.phases = (float *)(void *)(lane + POOL_STAGE_BYTES)};
+    if (is_average(p))
+        scratch.scaled = scratch.phases + p->stride_w * pool_phase_floats(p);
+    scratch.tap = (struct pool_back_tap *)(void *)(lane + call->lane_bytes -
+                                                   convoy_round_up(p->kh * (int64_t)sizeof(struct pool_back_tap), 64));
+    if (call->stream)
+        pool_stage_open(&scratch.stage, lane, call->dx + first * floats);
+    const int64_t joined = pool_is_seamless(p) ? last - first : 1;
+    for (int64_t plane = first; plane < last; plane += joined) {
+        if (gather_fast(call, &scratch, plane, joined))
+            continue;
+        for (int64_t each = plane; each < plane + joined; each++)
+            gather_plane(call, &scratch, each);
+    }
+    if (call->stream)
+        pool_stage_close(&scratch.stage, call->loops);
+}
+
+/* Each element of a plane is in the one window: its dy over the plane. */
+static void spread_means(void *context, size_t task, size_t worker)
+{
+    const struct call *call = context;
+    const struct convoy_pool *p = call->p;
+    const int64_t per_task = pool_block_planes(p), first = (int64_t)task * per_task, floats = (int64_t)p->h * p->w;
+    (void)worker;
+    call->loops->fill_planes(call->dy + first, convoy_min(per_task, (int64_t)p->n * p->c - first), floats,
+                             call->dx + first * floats);
 }
 
 convoy_status pool_bwd_run(const struct plan *plan, const struct convoy_args *args, struct convoy_error *err)
 {
     const struct convoy_pool *p = &plan->problem.pool;
-    void *const workspace = convoy_slot(args, CONVOY_WORKSPACE);
+    char *const workspace = convoy_slot(args, CONVOY_WORKSPACE);
     struct call call = {
+        .loops = plan->loops->pool,
         .p = p,
         .axis_h = pool_axis_h(p),
         .axis_w = pool_axis_w(p),
         .dy = convoy_slot_f32(args, CONVOY_DY),
         .x = convoy_slot_f32(args, CONVOY_X),
         .y = convoy_slot_f32(args, CONVOY_Y),
-        .index = convoy_slot(args, CONVOY_INDEX),
+        .index = p->kind == CONVOY_POOL_MAX ? convoy_slot(args, CONVOY_INDEX) : NULL,
         .index_bytes = convoy_index_bytes(p),
         .dx = convoy_slot_f32(args, CONVOY_DX),
+        .stream = plan->stream,
+        .lane_bytes = lane_bytes(p),
     };
     (void)err;
-    if (p->kind == CONVOY_POOL_MAX) {
-        call.offsets = workspace;
-        for (int64_t r = 0; r < p->kh; r++)
-            for (int64_t s = 0; s < p->kw; s++)
-                call.offsets[r * p->kw + s] = r * p->dil_h * p->w + s * p->dil_w;
-    } else if (p->kind != CONVOY_POOL_L2) {
-        call.rows = workspace;
-        call.windows = (struct pool_range *)(call.rows + plan->host->threads * lane_doubles(p));
-        call.divisors = (int32_t *)(call.windows + p->kw);
-        for (int32_t s = 0; s < p->kw; s++)
-            call.windows[s] = pool_windows(&call.axis_w, s);
-        for (int64_t ow = 0; ow < p->ow; ow++)
-            call.divisors[ow] = (int32_t)pool_divisor(&call.axis_w, ow, p->kind);
+    if (workspace) {
+        call.divisors = (int32_t *)(void *)workspace;
+        call.lanes = workspace + shared_bytes(p);
     }
-    plan->host->parallel(plan->host, make_planes, &call, (size_t)pool_block_count(p));
+    for (int64_t ow = 0; ow < p->ow && is_average(p); ow++)
+        call.divisors[ow] = (int32_t)pool_divisor(&call.axis_w, ow, p->kind);
+    plan->host->parallel(plan->host, pool_is_global_mean(p) ? spread_means : make_planes, &call, (size_t)pool_block_count(p));
     return CONVOY_OK;
 }

@@ -25,6 +25,13 @@ struct mk_tile {
     int32_t relu;              /* 1: C = max(0, C) at the end; NaN stays NaN                                          */
     const ptrdiff_t *b_offset; /* B[k][j] = b[b_offset[k] + j] if not NULL; then a_offset must be NULL              */
     const float *row_add;      /* C[i][j] += row_add[i] at the end, before relu; NULL: nothing                        */
+    /* Not with b_offset. The cache line at b_ahead + k*ahead_row is prefetched into L2 for a later call; NULL: nothing. It need
+     * not exist. */
+    const float *b_ahead;
+    ptrdiff_t ahead_row;
+    /* Neither with b_offset nor with a_offset. B[k][j] is stored to b_copy[k*vectors*lanes + j] on its way, and all lines of
+     * a row of B are prefetched at b_ahead: the first of several calls packs what the others read; NULL: nothing. */
+    float *b_copy;
 };
 
 typedef void mk_tile_fn(const struct mk_tile *tile);

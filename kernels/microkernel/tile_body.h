@@ -11,9 +11,10 @@
 #endif
 
 enum tile_access { STRIDES, GATHER_A, GATHER_B };
+enum { LINE = 16 }; /* floats of a cache line */
 
 static inline __attribute__((always_inline)) void tile_loop(const struct mk_tile *t, const int rows, const int vectors,
-                                                            const enum tile_access access)
+                                                            const enum tile_access access, const int prefetch, const int copy)
 {
     VEC acc[MK_MAX_ROWS][MK_MAX_VECTORS];
     UNROLL
@@ -22,8 +23,9 @@ static inline __attribute__((always_inline)) void tile_loop(const struct mk_tile
         for (int v = 0; v < vectors; v++)
             acc[i][v] = vec_zero();
     }
-    const float *a = t->a, *b = t->b;
-    const ptrdiff_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row;
+    const float *a = t->a, *b = t->b, *ahead = t->b_ahead ? t->b_ahead : b;
+    float *to = t->b_copy;
+    const ptrdiff_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row, ahead_row = t->ahead_row;
     const ptrdiff_t *const offset = access == GATHER_A ? t->a_offset : t->b_offset;
     const int64_t depth = t->k;
     for (int64_t k = 0; k < depth; k++) {
@@ -33,6 +35,18 @@ static inline __attribute__((always_inline)) void tile_loop(const struct mk_tile
         UNROLL
         for (int v = 0; v < vectors; v++)
             vb[v] = vec_load(bk + v * LANES);
+        if (prefetch) {
+            __builtin_prefetch(ahead, 0, 2);
+            for (int j = LINE; copy && j < vectors * LANES; j += LINE)
+                __builtin_prefetch(ahead + j, 0, 2);
+            ahead += ahead_row;
+        }
+        if (copy) {
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                vec_store(to + v * LANES, vb[v]);
+            to += vectors * LANES;
+        }
         UNROLL
         for (int i = 0; i < rows; i++) {
             const VEC va = vec_broadcast(ak + i * a_row);
@@ -69,10 +83,16 @@ static inline __attribute__((always_inline)) void tile_loop(const struct mk_tile
 #define DEFINE_TILE(rows, vectors)                                                                                               \
     static void NAME(rows, vectors)(const struct mk_tile *t)                                                                     \
     {                                                                                                                            \
-        if (t->a_offset)                                                                                                         \
-            tile_loop(t, rows, vectors, GATHER_A);                                                                               \
+        if (t->a_offset && t->b_ahead)                                                                                           \
+            tile_loop(t, rows, vectors, GATHER_A, 1, 0);                                                                         \
+        else if (t->a_offset)                                                                                                    \
+            tile_loop(t, rows, vectors, GATHER_A, 0, 0);                                                                         \
         else if (t->b_offset)                                                                                                    \
-            tile_loop(t, rows, vectors, GATHER_B);                                                                               \
+            tile_loop(t, rows, vectors, GATHER_B, 0, 0);                                                                         \
+        else if (t->b_copy)                                                                                                      \
+            tile_loop(t, rows, vectors, STRIDES, 1, 1);                                                                          \
+        else if (t->b_ahead)                                                                                                     \
+            tile_loop(t, rows, vectors, STRIDES, 1, 0);                                                                          \
         else                                                                                                                     \
-            tile_loop(t, rows, vectors, STRIDES);                                                                                \
+            tile_loop(t, rows, vectors, STRIDES, 0, 0);                                                                          \
     }

@@ -1,7 +1,7 @@
 /* Forward and backward data. V = Bt d B for every tile, M = V U for every transform point, y = At M A.
  *
  * fused:   each task carries one box through all three stages; V and M stay in the second level cache, U is streamed.
- * staged:  each stage is a parallel loop over a chunk of boxes; products are split by transform point and panel, so that
+ * staged:  each stage is a parallel loop over a chunk of boxes; products are split by plane of U and panel, so that
  *          every worker reads another part of U, and reads it once per chunk. For deep layers with few tiles.
  *
  * Sums do not depend on the schedule, so neither do the bits of the result. */
@@ -20,6 +20,7 @@ static struct products products_of(const struct run *run, const float *v, float 
 {
     const struct plan *plan = run->plan;
     return (struct products){.panels = plan->panels,
+                             .sharing = plan->sharing,
                              .v = v,
                              .u = run->u,
                              .m = m,
@@ -27,7 +28,8 @@ static struct products products_of(const struct run *run, const float *v, float 
                              .m_shape = plan->m,
                              .u_plane = plan->u_plane,
                              .tiles = tiles,
-                             .channels = plan->layer.in_c};
+                             .channels = plan->layer.in_c,
+                             .points = plan->layer.alpha * plan->layer.alpha};
 }
 
 static void fused_task(void *context, size_t i, size_t worker)
@@ -35,26 +37,33 @@ static void fused_task(void *context, size_t i, size_t worker)
     const struct run *run = context;
     const struct plan *plan = run->plan;
     const struct box *box = &plan->tiling.boxes[i];
-    const int32_t points = plan->layer.alpha * plan->layer.alpha;
+    const int32_t planes = sharing_planes(&plan->sharing);
     float *scratch = run->scratch + (int64_t)worker * plan->scratch_floats;
     float *v = run->v + (int64_t)worker * (plan->v_floats + plan->m_floats), *m = v + plan->v_floats;
-    for (int32_t block = 0; block < run->in_blocks; block++)
-        stage_forward(&plan->windows, run->from, box, block * BLOCK, &plan->v, v, scratch);
-    const struct products products = products_of(run, v, m, box->tiles);
-    for (int32_t point = 0; point < points; point++) {
+    for (size_t block = 0; block < (size_t)run->in_blocks; block++)
+        stage_forward(&plan->windows, run->from, tiling_part(&plan->tiling, (int64_t)i, block, run->in_blocks),
+                      tiling_part(&plan->tiling, (int64_t)i, block + 1, run->in_blocks), &plan->v, v, scratch);
+    struct products products = products_of(run, v, m, box->tiles);
+    /* While multiplying, fetch what this box will write and what the next one will read. */
+    const struct box *next = box + ((int64_t)i + 1 < plan->tiling.box_count);
+    const struct pixels fetch[FETCHES] = {stage_written_pixels(&plan->outputs, run->to, box),
+                                          stage_read_pixels(&plan->windows, run->from, next)};
+    products.fetch = fetch;
+    for (int32_t plane = 0; plane < planes; plane++) {
         for (int32_t panel = 0; panel < plan->panels.count; panel++)
-            tuple_product(&products, point, panel);
+            tuple_product(&products, plane, panel);
     }
-    for (int32_t block = 0; block < run->out_blocks; block++)
-        stage_inverse(&plan->outputs, run->to, box, block * BLOCK, &plan->m, m, run->bias, scratch);
+    for (size_t block = 0; block < (size_t)run->out_blocks; block++)
+        stage_inverse(&plan->outputs, run->to, tiling_part(&plan->tiling, (int64_t)i, block, run->out_blocks),
+                      tiling_part(&plan->tiling, (int64_t)i, block + 1, run->out_blocks), &plan->m, m, run->bias, scratch);
 }
 
 static void forward_task(void *context, size_t i, size_t worker)
 {
     const struct run *run = context;
-    const size_t blocks = (size_t)run->in_blocks;
-    const struct box *box = &run->plan->tiling.boxes[run->chunk->box + (int64_t)(i / blocks)];
-    stage_forward(&run->plan->windows, run->from, box, (int32_t)(i % blocks) * BLOCK, &run->plan->v, run->v,
+    const struct tiling *tiling = &run->plan->tiling;
+    stage_forward(&run->plan->windows, run->from, tiling_part(tiling, run->chunk->box, i, run->in_blocks),
+                  tiling_part(tiling, run->chunk->box, i + 1, run->in_blocks), &run->plan->v, run->v,
                   run->scratch + (int64_t)worker * run->plan->scratch_floats);
 }
 
@@ -69,9 +78,9 @@ static void product_task(void *context, size_t i, size_t worker)
 static void inverse_task(void *context, size_t i, size_t worker)
 {
     const struct run *run = context;
-    const size_t blocks = (size_t)run->out_blocks;
-    const struct box *box = &run->plan->tiling.boxes[run->chunk->box + (int64_t)(i / blocks)];
-    stage_inverse(&run->plan->outputs, run->to, box, (int32_t)(i % blocks) * BLOCK, &run->plan->m, run->m, run->bias,
+    const struct tiling *tiling = &run->plan->tiling;
+    stage_inverse(&run->plan->outputs, run->to, tiling_part(tiling, run->chunk->box, i, run->out_blocks),
+                  tiling_part(tiling, run->chunk->box, i + 1, run->out_blocks), &run->plan->m, run->m, run->bias,
                   run->scratch + (int64_t)worker * run->plan->scratch_floats);
 }
 
@@ -85,23 +94,31 @@ void conv_run(const struct plan *plan, const float *from, const float *u, const 
                       .scratch = workspace,
                       .v = workspace + (int64_t)host->threads * plan->scratch_floats};
     run.m = run.v + plan->v_floats;
-    const size_t points = (size_t)(layer->alpha * layer->alpha);
+    float *folded = run.v + (plan->fused ? host->threads : 1) * (plan->v_floats + plan->m_floats);
+    const int folds = plan->fold.stride > 1, backward = plan->problem.head.op == CONVOY_CONV_BWD_DATA;
+    const size_t planes = (size_t)sharing_planes(&plan->sharing);
     for (int64_t g = 0; g < plan->groups; g++) {
-        run.from = from + g * layer->in_c * layer->in_h * layer->in_w;
-        run.to = to + g * layer->out_c * layer->out_h * layer->out_w;
+        run.from = from + g * plan->from_floats;
+        run.to = to + g * plan->to_floats;
         run.u = u + g * plan->u_floats;
         run.bias = bias ? bias + g * layer->out_c : NULL;
-        if (plan->fused) {
-            host->parallel(host, fused_task, &run, (size_t)plan->tiling.box_count);
-            continue;
+        if (folds && !backward) {
+            fold_image(host, &plan->fold, run.from, folded);
+            run.from = folded;
+        } else if (folds) {
+            run.to = folded;
         }
-        for (int64_t c = 0; c < plan->tiling.chunk_count; c++) {
+        if (plan->fused)
+            host->parallel(host, fused_task, &run, (size_t)plan->tiling.box_count);
+        for (int64_t c = 0; !plan->fused && c < plan->tiling.chunk_count; c++) {
             run.chunk = &plan->tiling.chunks[c];
             const size_t boxes = (size_t)(run.chunk->box_end - run.chunk->box);
             host->parallel(host, forward_task, &run, boxes * (size_t)run.in_blocks);
-            host->parallel(host, product_task, &run, points * (size_t)plan->panels.count);
+            host->parallel(host, product_task, &run, planes * (size_t)plan->panels.count);
             host->parallel(host, inverse_task, &run, boxes * (size_t)run.out_blocks);
         }
+        if (folds && backward)
+            unfold_image(host, &plan->fold, folded, to + g * plan->to_floats);
     }
 }
 

@@ -10,7 +10,7 @@ enum { FILTERS = 16 };
 
 struct filter_matrix {
     int32_t r, alpha;
-    double g[POINTS_MAX_ALPHA][POINTS_MAX_R];
+    double g[POINTS_MAX_DENSE][POINTS_MAX_R];
 };
 
 struct filter_family {

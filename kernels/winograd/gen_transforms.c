@@ -1,8 +1,10 @@
-/* gen_transforms: writes the one-dimensional transforms of every F(m,r) as straight-line C on the type VEC, run while building.
+/* gen_transforms: writes the one-dimensional transforms of every form as straight-line C on the type VEC, run while building.
  *
  *     input_M_R   v = Bt d    alpha -> alpha
  *     output_M_R  y = At v    alpha -> m
  *     expand_M_R  v = A  y    m -> alpha      (the adjoint of output, for weight gradients)
+ *
+ * and for three taps at stride 2 input_strided_M and so on, and of its transpose input_even_M, output_even_M and _odd_.
  *
  * Points come in pairs +-p, so that each pair of rows shares an even and an odd part: v(+-p) = even +- p odd. Multiplications
  * by 1 are left out; every product is followed by an addition, which the compiler contracts to a fused operation. */
@@ -153,16 +155,61 @@ static void write_expand(const struct point_set *set)
     printf("}\n\n");
 }
 
+/* The forms of stride 2 are F(m,2) on one phase and the other phase as it is (points.h). */
+static void write_strided(int32_t m)
+{
+    printf("static inline __attribute__((always_inline)) void input_strided_%d(const VEC *d, VEC *v)\n{\n    VEC even[%d];\n", m,
+           m + 1);
+    for (int32_t x = 0; x <= m; x++)
+        printf("    even[%d] = d[%d];\n", x, 2 * x);
+    printf("    input_%d_2(even, v);\n", m);
+    for (int32_t y = 0; y < m; y++)
+        printf("    v[%d] = d[%d];\n", m + 1 + y, 2 * y + 1);
+    printf("}\n\nstatic inline __attribute__((always_inline)) void output_strided_%d(const VEC *v, VEC *y)\n{\n", m);
+    printf("    output_%d_2(v, y);\n", m);
+    for (int32_t y = 0; y < m; y++)
+        printf("    y[%d] += v[%d];\n", y, m + 1 + y);
+    printf("}\n\nstatic inline __attribute__((always_inline)) void expand_strided_%d(const VEC *y, VEC *v)\n{\n", m);
+    printf("    expand_%d_2(y, v);\n", m);
+    for (int32_t y = 0; y < m; y++)
+        printf("    v[%d] = y[%d];\n", m + 1 + y, y);
+    printf("}\n\n");
+}
+
+static void write_spread(int32_t m, int odd)
+{
+    const char *name = odd ? "odd" : "even";
+    printf("static inline __attribute__((always_inline)) void input_%s_%d(const VEC *d, VEC *v)\n{\n    input_%d_2(d, v);\n",
+           name, m, m);
+    for (int32_t y = 0; y < m; y++)
+        printf("    v[%d] = d[%d];\n", m + 1 + y, y + !odd);
+    printf("}\n\nstatic inline __attribute__((always_inline)) void output_%s_%d(const VEC *v, VEC *y)\n{\n", name, m);
+    printf("    VEC phase[%d];\n    output_%d_2(v, phase);\n", m, m);
+    for (int32_t y = 0; y < m; y++)
+        printf("    y[%d] = phase[%d];\n    y[%d] = v[%d];\n", 2 * y + odd, y, 2 * y + !odd, m + 1 + y);
+    printf("}\n\n");
+}
+
 int main(void)
 {
-    printf("/* Generated while building by kernels/winograd/gen_transforms.c. */\n\n#define EACH_TRANSFORM(X)");
+    printf("/* Generated while building by kernels/winograd/gen_transforms.c. */\n\n#define EACH_DENSE(X)");
     for (int32_t s = 0; s < point_set_count; s++)
         printf(" X(%d, %d, %d)", point_sets[s].m, point_sets[s].r, point_sets[s].m + point_sets[s].r - 1);
+    printf("\n#define EACH_STRIDED(X)");
+    for (int32_t s = 0; s < point_set_count; s++) {
+        if (point_sets[s].r == 2)
+            printf(" X(%d)", point_sets[s].m);
+    }
     printf("\n\n");
     for (int32_t s = 0; s < point_set_count; s++) {
         write_input(&point_sets[s]);
         write_output(&point_sets[s]);
         write_expand(&point_sets[s]);
+        if (point_sets[s].r == 2) {
+            write_strided(point_sets[s].m);
+            write_spread(point_sets[s].m, 0);
+            write_spread(point_sets[s].m, 1);
+        }
     }
     return inexact || ferror(stdout) ? 1 : 0;
 }

@@ -8,18 +8,21 @@
 static const struct variant {
     const char *name;
     int32_t m;
-    int32_t gradient_r; /* the largest kernel whose weight gradients are accurate enough, 0: none */
-} variants[] = {{"f4", 4, 3}, {"f2", 2, 3}, {"f6", 6, 3}, {"f5", 5, 0}, {"f7", 7, 0}};
+} variants[] = {{"f4", 4}, {"f2", 2}, {"f6", 6}, {"f5", 5}, {"f7", 7}};
 enum { VARIANT_COUNT = sizeof variants / sizeof variants[0] };
 static const char *const variant_names[] = {"f4", "f2", "f6", "f5", "f7", NULL};
 _Static_assert(sizeof variant_names / sizeof variant_names[0] == VARIANT_COUNT + 1, "one name for each variant");
+
+/* With more, tiles that hold few outputs err more than the declared tolerance allows (harness/tests/test_tolerance.c). */
+enum { GRADIENT_TAPS = 3 };
 
 static const uint32_t known_flags[CONVOY_OP_COUNT] = {
     [CONVOY_CONV_FWD] = CONVOY_WITH_BIAS | CONVOY_WITH_RELU,
     [CONVOY_CONV_BWD_WEIGHTS] = CONVOY_WITH_BIAS,
 };
 
-static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *head, struct convoy_error *err)
+static convoy_status judge(const struct convoy_instance *instance, const struct convoy_problem *head, struct route *route,
+                           struct convoy_error *err)
 {
     const struct self *self = (const struct self *)instance;
     if (head->op != CONVOY_CONV_FWD && head->op != CONVOY_CONV_BWD_DATA && head->op != CONVOY_CONV_BWD_WEIGHTS)
@@ -36,28 +39,23 @@ static convoy_status supports(const struct convoy_instance *instance, const stru
     if (head->flags & ~known_flags[head->op])
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_FLAGS, "operation %u takes flags %#x here, got %#x", head->op,
                            known_flags[head->op], head->flags);
-    if (p->kh != p->kw)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_KERNEL, "F(%d,r) here needs a square kernel, got %dx%d", self->m,
-                           p->kh, p->kw);
-    if (!transform_find(self->transforms, self->m, p->kh))
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_KERNEL, "there is no F(%d,%d) here", self->m, p->kh);
-    if (head->op == CONVOY_CONV_BWD_WEIGHTS && !self->gradient_r)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OP, "weight gradients of F(%d,%d) are not accurate enough",
-                           self->m, p->kh);
-    if (head->op == CONVOY_CONV_BWD_WEIGHTS && p->kh > self->gradient_r)
+    const convoy_status found = route_find(self->transforms, self->m, p, route, err);
+    if (found != CONVOY_OK)
+        return found;
+    if (head->op == CONVOY_CONV_BWD_WEIGHTS && route->transform->r > GRADIENT_TAPS)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_KERNEL,
-                           "weight gradients of F(%d,%d) are not accurate enough, only r <= %d", self->m, p->kh,
-                           self->gradient_r);
+                           "weight gradients of F(%d,%d) are not accurate enough, only r <= %d", self->m, route->transform->r,
+                           GRADIENT_TAPS);
     if (head->op == CONVOY_CONV_BWD_WEIGHTS && (p->oh < self->m || p->ow < self->m))
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE,
                            "weight gradients of F(%d,%d) need a whole tile of outputs, got %dx%d", self->m, p->kh, p->oh, p->ow);
-    if (p->stride_h != 1 || p->stride_w != 1)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_STRIDE, "F(%d,%d) needs stride 1, got %dx%d", self->m, p->kh,
-                           p->stride_h, p->stride_w);
-    if (p->dil_h != 1 || p->dil_w != 1)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_DILATION, "F(%d,%d) needs dilation 1, got %dx%d", self->m, p->kh,
-                           p->dil_h, p->dil_w);
     return CONVOY_OK;
+}
+
+static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *head, struct convoy_error *err)
+{
+    struct route route;
+    return judge(instance, head, &route, err);
 }
 
 static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
@@ -95,7 +93,7 @@ static convoy_status prepare(struct convoy_plan *base, const struct convoy_args 
     float *u = convoy_slot_f32(args, CONVOY_PREPARED);
     if (!w || !u)
         return missing(err, w ? CONVOY_PREPARED : CONVOY_W);
-    conv_prepare(plan, w, u);
+    (plan->stem_transform ? conv_stem_prepare : conv_prepare)(plan, w, u);
     return CONVOY_OK;
 }
 
@@ -117,7 +115,7 @@ static convoy_status execute(struct convoy_plan *base, const struct convoy_args 
     if (gradient)
         conv_gradient_run(plan, from, other, to, bias, workspace);
     else
-        conv_run(plan, from, other, bias, to, workspace);
+        (plan->stem_transform ? conv_stem_run : conv_run)(plan, from, other, bias, to, workspace);
     return CONVOY_OK;
 }
 
@@ -144,10 +142,11 @@ static const struct convoy_plan_ops gradient_ops = {
 static convoy_status make_plan(struct convoy_instance *instance, const struct convoy_problem *problem, struct convoy_plan **out,
                                struct convoy_error *err)
 {
-    const convoy_status status = supports(instance, problem, err);
+    struct route route;
+    const convoy_status status = judge(instance, problem, &route, err);
     if (status != CONVOY_OK)
         return status;
-    struct plan *plan = plan_make((const struct self *)instance, (const struct convoy_conv *)problem);
+    struct plan *plan = plan_make((const struct self *)instance, (const struct convoy_conv *)problem, &route);
     if (!plan)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
     plan->base.ops = problem->op == CONVOY_CONV_BWD_WEIGHTS ? &gradient_ops : &prepared_ops;
@@ -190,8 +189,7 @@ static convoy_status open_instance(const struct convoy_host *host, const char *n
                           .family = family,
                           .transforms = transforms,
                           .filters = filters,
-                          .m = variant->m,
-                          .gradient_r = variant->gradient_r};
+                          .m = variant->m};
     *out = &self->base;
     return CONVOY_OK;
 }
@@ -202,7 +200,7 @@ const struct convoy_plugin convoy_plugin_v1 = {
     .name = "winograd",
     .version = "1.0",
     .author = "the Convoy authors",
-    .summary = "minimal filtering F(m,r) of stride 1 convolutions, all three passes; the variant is m",
+    .summary = "minimal filtering F(m,r), strides by phases, all three passes; the variant is m",
     .variants = variant_names,
     .threading = CONVOY_THREADS_HOST,
     .open = open_instance,

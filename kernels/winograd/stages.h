@@ -28,8 +28,8 @@ struct planes {
 /* Floats of scratch memory that a box of this many tiles needs. */
 int64_t stage_scratch_floats(int32_t step, int32_t taps, int32_t alpha, int32_t tile_rows, int32_t tile_columns);
 
-/* Channels c .. c+15 of the box, transformed, to planes + box->first*row + c. c is a multiple of 16. */
-void stage_forward(const struct windows *windows, const float *image, const struct box *box, int32_t c,
+/* A part, transformed, to planes + box->first*row + channel. Meanwhile the pixels of the part `next` are fetched. */
+void stage_forward(const struct windows *windows, const float *image, struct part part, struct part next,
                    const struct planes *shape, float *planes, float *scratch);
 
 struct outputs {
@@ -39,8 +39,19 @@ struct outputs {
     int32_t relu;
 };
 
-/* The inverse transform of channels k .. k+15 of the box, bias (NULL: none) added, to the image. */
-void stage_inverse(const struct outputs *outputs, float *image, const struct box *box, int32_t k, const struct planes *shape,
+/* The inverse transform of a part, bias (NULL: none) added, to the image. */
+void stage_inverse(const struct outputs *outputs, float *image, struct part part, struct part next, const struct planes *shape,
                    const float *planes, const float *bias, float *scratch);
+
+/* Where pixels of all channels lie: rows of runs of 16 floats, which may begin anywhere. */
+struct pixels {
+    const float *from;
+    ptrdiff_t row, channel; /* floats between them */
+    int64_t rows, runs, channels;
+};
+
+/* What stage_forward reads and what stage_inverse writes for a box of one image; no rows if it has several. */
+struct pixels stage_read_pixels(const struct windows *windows, const float *image, const struct box *box);
+struct pixels stage_written_pixels(const struct outputs *outputs, const float *image, const struct box *box);
 
 #endif

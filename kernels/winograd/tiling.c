@@ -66,3 +66,13 @@ void tiling_free(struct tiling *tiling)
     tiling->boxes = NULL;
     tiling->chunks = NULL;
 }
+
+enum { CHANNELS = 16 };
+
+struct part tiling_part(const struct tiling *tiling, int64_t box, size_t i, int32_t blocks)
+{
+    const int64_t at = box + (int64_t)(i / (size_t)blocks);
+    if (at >= tiling->box_count)
+        return (struct part){&tiling->boxes[tiling->box_count - 1], (blocks - 1) * CHANNELS};
+    return (struct part){&tiling->boxes[at], (int32_t)(i % (size_t)blocks) * CHANNELS};
+}

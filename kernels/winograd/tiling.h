@@ -4,14 +4,15 @@
 #ifndef CONVOY_WINOGRAD_TILING_H
 #define CONVOY_WINOGRAD_TILING_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-/* One group of a convolution of stride 1, in the direction in which the transforms run: tiles are of the output, each reads
- * alpha x alpha input pixels. off_h, off_w: input row and column under the first output pixel's first tap. */
+/* One group of a convolution, in the direction in which the transforms run: tiles are of m x m output pixels, with alpha x alpha
+ * transform points. off_h, off_w: input row and column that the first tile reads first. */
 struct layer {
     int32_t n, in_c, in_h, in_w, out_c, out_h, out_w;
     int32_t off_h, off_w;
-    int32_t m, r, alpha, tiles_h, tiles_w;
+    int32_t m, alpha, tiles_h, tiles_w;
 };
 
 struct box {
@@ -37,5 +38,15 @@ struct tiling {
  * tiling_free. */
 int tiling_make(const struct layer *layer, int64_t box_tiles, int32_t strip_pixels, int64_t chunk_tiles, struct tiling *out);
 void tiling_free(struct tiling *tiling);
+
+/* What one task transforms: a box and the first of 16 channels. */
+struct part {
+    const struct box *box;
+    int32_t channel;
+};
+
+/* Number i of the parts of the boxes from `box` on, with `blocks` blocks of 16 channels each; channels change first. After the
+ * last part of all comes the last one again. */
+struct part tiling_part(const struct tiling *tiling, int64_t box, size_t i, int32_t blocks);
 
 #endif

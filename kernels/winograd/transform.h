@@ -6,14 +6,16 @@
 #ifndef CONVOY_WINOGRAD_TRANSFORM_H
 #define CONVOY_WINOGRAD_TRANSFORM_H
 
+#include "points.h"
 #include <stddef.h>
-#include <stdint.h>
 
 enum { BLOCK = 16 }; /* channels of a pixel */
 
-/* One row of an image, `width` floats for each of `channels` <= 16 channels. */
+/* One row of an image, `width` floats for each of `channels` <= 16 channels. Who reads or writes a pixel fetches the one that
+ * lies `ahead` floats further on: the channels are planes, far from each other, so no hardware prefetcher follows. Nothing is
+ * read there, any address will do. */
 struct pixel_row {
-    ptrdiff_t channel_stride;
+    ptrdiff_t channel_stride, ahead;
     int32_t channels;
     int64_t width;
 };
@@ -26,7 +28,7 @@ struct columns { /* to[i][x] = sum over j of T[i][j] from[j][x] for each pixel x
     int64_t pixels;
 };
 
-struct rows { /* planes[i*alpha+j][t] = sum over l of T[j][l] from[i][t*m+l] for each tile t of a strip       */
+struct rows { /* planes[i*alpha+j][t] = sum over l of T[j][l] from[i][t*step+l] for each tile t of a strip    */
     const float *from;
     ptrdiff_t from_row;
     float *to;
@@ -34,7 +36,7 @@ struct rows { /* planes[i*alpha+j][t] = sum over l of T[j][l] from[i][t*m+l] for
     int64_t tiles;
 };
 
-struct inverse { /* to[i][t*m+j] = (At planes[..][t] A)[i][j] for each tile t of a strip                         */
+struct inverse { /* to[i][t*out+j] = (At planes[..][t] A)[i][j] for each tile t of a strip                         */
     const float *from;
     ptrdiff_t plane, tile;
     float *to;
@@ -43,28 +45,32 @@ struct inverse { /* to[i][t*m+j] = (At planes[..][t] A)[i][j] for each tile t of
 };
 
 struct transform {
-    int32_t m, r, alpha;
+    enum form form;
+    int32_t m, r;
+    int32_t in, out, step, alpha; /* tiles are `step` inputs and `out` outputs apart                                    */
+    int32_t singles;              /* as in struct matrices                                                              */
     void (*input_columns)(const struct columns *); /* Bt */
     void (*input_rows)(const struct rows *);
     void (*output)(const struct inverse *);         /* At */
-    void (*expand_columns)(const struct columns *); /* A  */
+    void (*expand_columns)(const struct columns *); /* A, NULL in the spread forms */
     void (*expand_rows)(const struct rows *);
 };
 
 struct transform_family {
     const char *name; /* as in mk_family */
     /* Pixels x0 .. x0+pixels-1 of a row to `to`, 16 floats each; those outside 0..width-1 and absent channels become 0.
-     * Writes up to the next multiple of 16 pixels. Never reads outside the row. */
+     * May write 15 pixels more before and after. Never reads outside the row. */
     void (*gather)(const float *row, const struct pixel_row *shape, int64_t x0, int64_t pixels, float *to);
-    /* The reverse: `pixels` pixels plus bias[16], cut at 0 if relu, to row + x0. Never writes outside the pixels. */
+    /* The reverse: `pixels` pixels plus bias[16], cut at 0 if relu, to `row`. Never writes outside the pixels, may read
+     * 15 more before and after. */
     void (*scatter)(const float *from, int64_t pixels, const float *bias, int relu, const struct pixel_row *shape, float *row);
     const struct transform *transforms;
     int32_t count;
 };
 
-/* NULL: the family has no such F(m,r), or is not compiled in. */
+/* NULL: the family has no such form, or is not compiled in. */
 const struct transform_family *transform_family_find(const char *name);
-const struct transform *transform_find(const struct transform_family *family, int32_t m, int32_t r);
+const struct transform *transform_find(const struct transform_family *family, enum form form, int32_t m, int32_t r);
 
 extern const struct transform_family transform_avx512, transform_avx2, transform_portable; /* the first two on x86-64 only */
 

@@ -50,6 +50,7 @@ static void gather(const float *row, const struct pixel_row *shape, int64_t x0, 
                 v[c] = half + c >= shape->channels ? _mm256_setzero_ps()
                        : whole                     ? _mm256_loadu_ps(at)
                                                    : _mm256_maskload_ps(at, mask);
+                __builtin_prefetch(at + shape->ahead);
             }
             transpose8(v);
             for (int32_t p = 0; p < 8; p++)
@@ -74,8 +75,11 @@ static void scatter(const float *from, int64_t pixels, const float *bias, int re
                     v[p] = _mm256_max_ps(floor, v[p]); /* the second operand is what max returns for a NaN */
             }
             transpose8(v);
-            for (int32_t c = 0; c < 8 && half + c < shape->channels; c++)
-                _mm256_maskstore_ps(row + (half + c) * shape->channel_stride + x, mask, v[c]);
+            for (int32_t c = 0; c < 8 && half + c < shape->channels; c++) {
+                float *at = row + (half + c) * shape->channel_stride + x;
+                _mm256_maskstore_ps(at, mask, v[c]);
+                __builtin_prefetch(at + shape->ahead, 1);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
+#include <math.h>
 
 #define VEC __m512
 enum { LANES = 16 };
@@ -49,52 +50,81 @@ static inline __mmask16 lane_mask(int64_t first, int64_t last)
     return (__mmask16)(((1u << high) - 1) & ~((1u << low) - 1));
 }
 
+static inline __attribute__((always_inline)) void load_channels(const float *from, const struct pixel_row *shape,
+                                                                const int32_t channels, __mmask16 mask, VEC *v)
+{
+#pragma GCC unroll 16
+    for (int32_t c = 0; c < 16; c++) {
+        const float *at = from + c * shape->channel_stride;
+        v[c] = c < channels ? _mm512_maskz_loadu_ps(mask, at) : _mm512_setzero_ps();
+        if (c < channels)
+            __builtin_prefetch(at + shape->ahead);
+    }
+}
+
+/* Pixels between the start of a cache line and this address. Blocks begin where lines do, in the first channel and most often
+ * in all: channels may be a multiple of the page size apart, and then 32 halves of lines compete for one cache set. */
+static inline int64_t misaligned(const float *at)
+{
+    return (int64_t)((uintptr_t)at / sizeof *at % 16);
+}
+
+static void clear(float *to, int64_t pixels)
+{
+    for (int64_t p = 0; p < pixels; p++)
+        _mm512_storeu_ps(to + p * BLOCK, _mm512_setzero_ps());
+}
+
 static void gather(const float *row, const struct pixel_row *shape, int64_t x0, int64_t pixels, float *to)
 {
-    for (int64_t x = x0; x < x0 + pixels; x += 16, to += 16 * BLOCK) {
-        const __mmask16 mask = lane_mask(-x, shape->width - x);
-        VEC v[16];
-        if (shape->channels == BLOCK) {
+    const int64_t end = x0 + pixels, left = x0 < 0 ? (end < 0 ? end : 0) : x0, right = end < shape->width ? end : shape->width;
+    int64_t x = left;
+    if (x < right) {
+        for (x -= misaligned(row + x); x < right; x += 16) {
+            const __mmask16 mask = lane_mask(-x, shape->width - x);
+            VEC v[16];
+            if (shape->channels == BLOCK)
+                load_channels(row + x, shape, BLOCK, mask, v);
+            else
+                load_channels(row + x, shape, shape->channels, mask, v);
+            transpose16(v);
 #pragma GCC unroll 16
-            for (int32_t c = 0; c < 16; c++)
-                v[c] = _mm512_maskz_loadu_ps(mask, row + c * shape->channel_stride + x);
-        } else {
-#pragma GCC unroll 16
-            for (int32_t c = 0; c < 16; c++)
-                v[c] =
-                    c < shape->channels ? _mm512_maskz_loadu_ps(mask, row + c * shape->channel_stride + x) : _mm512_setzero_ps();
+            for (int32_t p = 0; p < 16; p++)
+                _mm512_storeu_ps(to + (x - x0 + p) * BLOCK, v[p]);
         }
-        transpose16(v);
+    }
+    clear(to, left - x0);
+    if (x < end)
+        clear(to + (x - x0) * BLOCK, end - x);
+}
+
+static inline __attribute__((always_inline)) void store_channels(float *to, const struct pixel_row *shape,
+                                                                 const int32_t channels, __mmask16 mask, const VEC *v)
+{
 #pragma GCC unroll 16
-        for (int32_t p = 0; p < 16; p++)
-            _mm512_storeu_ps(to + p * BLOCK, v[p]);
+    for (int32_t c = 0; c < 16; c++) {
+        float *at = to + c * shape->channel_stride;
+        if (c < channels) {
+            _mm512_mask_storeu_ps(at, mask, v[c]);
+            __builtin_prefetch(at + shape->ahead, 1);
+        }
     }
 }
 
 static void scatter(const float *from, int64_t pixels, const float *bias, int relu, const struct pixel_row *shape, float *row)
 {
-    const VEC b = _mm512_loadu_ps(bias), floor = _mm512_setzero_ps();
-    for (int64_t x = 0; x < pixels; x += 16, from += 16 * BLOCK) {
-        const __mmask16 mask = lane_mask(0, pixels - x);
+    const VEC b = _mm512_loadu_ps(bias), floor = relu ? _mm512_setzero_ps() : _mm512_set1_ps(-INFINITY);
+    for (int64_t x = -misaligned(row); x < pixels; x += 16) {
+        const __mmask16 mask = lane_mask(-x, pixels - x);
         VEC v[16];
 #pragma GCC unroll 16
-        for (int32_t p = 0; p < 16; p++) {
-            v[p] = _mm512_add_ps(mask >> p & 1 ? _mm512_loadu_ps(from + p * BLOCK) : floor, b);
-            if (relu)
-                v[p] = _mm512_max_ps(floor, v[p]); /* the second operand is what max returns for a NaN */
-        }
+        for (int32_t p = 0; p < 16; p++) /* the second operand is what max returns for a NaN */
+            v[p] = _mm512_max_ps(floor, _mm512_add_ps(_mm512_loadu_ps(from + (x + p) * BLOCK), b));
         transpose16(v);
-        if (shape->channels == BLOCK) {
-#pragma GCC unroll 16
-            for (int32_t c = 0; c < 16; c++)
-                _mm512_mask_storeu_ps(row + c * shape->channel_stride + x, mask, v[c]);
-        } else {
-#pragma GCC unroll 16
-            for (int32_t c = 0; c < 16; c++) {
-                if (c < shape->channels)
-                    _mm512_mask_storeu_ps(row + c * shape->channel_stride + x, mask, v[c]);
-            }
-        }
+        if (shape->channels == BLOCK)
+            store_channels(row + x, shape, BLOCK, mask, v);
+        else
+            store_channels(row + x, shape, shape->channels, mask, v);
     }
 }
 

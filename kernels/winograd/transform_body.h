@@ -56,15 +56,33 @@
         }                                                                                     \
     }
 
-#define DEFINE_TRANSFORM(m, r, alpha)                                                         \
-    DEFINE_COLUMNS(input_columns_##m##_##r, input_##m##_##r, alpha, alpha)                    \
-    DEFINE_ROWS(input_rows_##m##_##r, input_##m##_##r, alpha, alpha, m)                       \
-    DEFINE_INVERSE(inverse_##m##_##r, output_##m##_##r, alpha, m)                             \
-    DEFINE_COLUMNS(expand_columns_##m##_##r, expand_##m##_##r, m, alpha)                      \
-    DEFINE_ROWS(expand_rows_##m##_##r, expand_##m##_##r, m, alpha, m)
-EACH_TRANSFORM(DEFINE_TRANSFORM)
+/* All five functions of one form. Prefixed names, since the generated ones are called input_, output_ and expand_. */
+#define DEFINE_FORM(name, in, out, alpha, step)                                               \
+    DEFINE_COLUMNS(columns_##name, input_##name, in, alpha)                                   \
+    DEFINE_ROWS(rows_##name, input_##name, in, alpha, step)                                   \
+    DEFINE_INVERSE(inverse_##name, output_##name, alpha, out)
+#define DEFINE_ADJOINT(name, out, alpha)                                                      \
+    DEFINE_COLUMNS(expand_columns_##name, expand_##name, out, alpha)                          \
+    DEFINE_ROWS(expand_rows_##name, expand_##name, out, alpha, out)
 
-#define TRANSFORM_ENTRY(m, r, alpha)                                                          \
-    {m, r, alpha, input_columns_##m##_##r, input_rows_##m##_##r, inverse_##m##_##r, expand_columns_##m##_##r,                 \
-     expand_rows_##m##_##r},
-static const struct transform transforms[] = {EACH_TRANSFORM(TRANSFORM_ENTRY)};
+#define DEFINE_DENSE(m, r, alpha) DEFINE_FORM(m##_##r, alpha, m, alpha, m) DEFINE_ADJOINT(m##_##r, m, alpha)
+#define DEFINE_STRIDED(m)                                                                     \
+    DEFINE_FORM(strided_##m, 2 * m + 1, m, 2 * m + 1, 2 * m)                                  \
+    DEFINE_ADJOINT(strided_##m, m, 2 * m + 1)                                                 \
+    DEFINE_FORM(even_##m, m + 1, 2 * m, 2 * m + 1, m)                                         \
+    DEFINE_FORM(odd_##m, m + 1, 2 * m, 2 * m + 1, m)
+EACH_DENSE(DEFINE_DENSE)
+EACH_STRIDED(DEFINE_STRIDED)
+
+#define FORM_FUNCTIONS(name) .input_columns = columns_##name, .input_rows = rows_##name, .output = inverse_##name
+#define ADJOINT_FUNCTIONS(name) .expand_columns = expand_columns_##name, .expand_rows = expand_rows_##name
+#define DENSE_ENTRY(M, R, ALPHA)                                                              \
+    {.m = M, .r = R, .in = ALPHA, .out = M, .step = M, .alpha = ALPHA, .singles = ALPHA,      \
+     FORM_FUNCTIONS(M##_##R), ADJOINT_FUNCTIONS(M##_##R)},
+#define STRIDED_SIZES(M) .m = M, .r = 3, .alpha = 2 * M + 1, .singles = M + 1
+#define STRIDED_ENTRIES(M)                                                                    \
+    {.form = FORM_STRIDED, STRIDED_SIZES(M), .in = 2 * M + 1, .out = M, .step = 2 * M,        \
+     FORM_FUNCTIONS(strided_##M), ADJOINT_FUNCTIONS(strided_##M)},                            \
+    {.form = FORM_SPREAD_EVEN, STRIDED_SIZES(M), .in = M + 1, .out = 2 * M, .step = M, FORM_FUNCTIONS(even_##M)}, \
+    {.form = FORM_SPREAD_ODD, STRIDED_SIZES(M), .in = M + 1, .out = 2 * M, .step = M, FORM_FUNCTIONS(odd_##M)},
+static const struct transform transforms[] = {EACH_DENSE(DENSE_ENTRY) EACH_STRIDED(STRIDED_ENTRIES)};

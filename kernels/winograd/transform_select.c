@@ -18,11 +18,12 @@ const struct transform_family *transform_family_find(const char *name)
     return NULL;
 }
 
-const struct transform *transform_find(const struct transform_family *family, int32_t m, int32_t r)
+const struct transform *transform_find(const struct transform_family *family, enum form form, int32_t m, int32_t r)
 {
     for (int32_t t = 0; t < family->count; t++) {
-        if (family->transforms[t].m == m && family->transforms[t].r == r)
-            return &family->transforms[t];
+        const struct transform *transform = &family->transforms[t];
+        if (transform->form == form && transform->m == m && transform->r == r)
+            return transform;
     }
     return NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "microkernel.h"
 #include "stages.h"
+#include "tuple_tile.h"
 
 enum { SPLIT = 64 };
 
@@ -13,6 +14,7 @@ enum { SPLIT = 64 };
  * its columns side by side. */
 struct panels {
     const struct mk_family *family;
+    const struct tuple_tiles *tiles; /* NULL: those of the family */
     int32_t vectors;
     int32_t columns; /* a multiple of BLOCK */
     int32_t count;
@@ -24,29 +26,44 @@ struct panels panels_make(const struct mk_family *family, int32_t columns, int64
 /* The first column of a panel; that of panel `count` is `columns`. */
 int32_t panel_column(const struct panels *panels, int32_t panel);
 
+/* Transform points that multiply the same row of G share a plane of U: on each axis those from number `singles` on. */
+struct sharing {
+    int32_t alpha, singles;
+};
+
+/* Planes of U: of one axis squared. */
+int32_t sharing_planes(const struct sharing *sharing);
+
+enum { FETCHES = 2 };
+
 struct products {
     struct panels panels;
+    struct sharing sharing;
     const float *v, *u;
     float *m;
     struct planes v_shape, m_shape;
     ptrdiff_t u_plane;
     int64_t tiles;
-    int32_t channels;
+    int32_t channels, points;
+    /* FETCHES rectangles of an image to be fetched meanwhile, in the order of need. NULL: the next plane of V is fetched. */
+    const struct pixels *fetch;
 };
 
-/* M[tile][k] = sum over c of V[tile][c] U[c][k] for one transform point and the columns of one panel. */
-void tuple_product(const struct products *products, int32_t point, int32_t panel);
+/* M[tile][k] = sum over c of V[tile][c] U[c][k] for the transform points of one plane of U and the columns of one panel. */
+void tuple_product(const struct products *products, int32_t plane, int32_t panel);
 
 struct gradients {
     struct panels panels;
+    struct sharing sharing;
     const float *v, *m;
-    float *u; /* u[point*u_shape.plane + c*u_shape.row + k] */
+    float *u; /* u[plane*u_shape.plane + c*u_shape.row + k - (first column of the panel `first`)] */
     struct planes v_shape, m_shape, u_shape;
     int64_t tiles;
     int32_t channels, accumulate;
+    int32_t first, end; /* the panels that are computed now */
 };
 
-/* dU[c][k] (+)= sum over tiles of V[tile][c] M[tile][k] for one transform point and the columns of one panel. */
-void tuple_gradient(const struct gradients *gradients, int32_t point, int32_t panel);
+/* dU[c][k] (+)= sum over tiles of V[tile][c] M[tile][k] for the transform points of one plane of U and the columns of one panel. */
+void tuple_gradient(const struct gradients *gradients, int32_t plane, int32_t panel);
 
 #endif

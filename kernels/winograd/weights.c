@@ -2,7 +2,7 @@
 #include <convoy/plugin.h>
 #include <string.h>
 
-enum { AHEAD = 2 }; /* channels */
+enum { AHEAD = 4 }; /* channels */
 _Static_assert((int)FILTERS == (int)BLOCK, "filters come in blocks of channels");
 
 /* Columns out+lane, lane >= first, to the panels that they are in. */
@@ -16,19 +16,43 @@ static void store_rest(const struct weights *f, const float *columns, int32_t in
     }
 }
 
+int32_t weights_planes(const struct weights *f)
+{
+    return f->matrix.alpha * f->matrix.alpha;
+}
+
+/* Where the taps of a filter are, -1 for those that the phase of a folded channel lacks. Of the two channels it is the one of the
+ * image that is folded: the output in backward data, which is `rotated`. */
+static ptrdiff_t locate_taps(const struct weights *f, int32_t in, int32_t out, int32_t *position)
+{
+    const int32_t phases = f->fold * f->fold, folded = f->rotated ? out : in, phase = folded % phases, r = f->matrix.r;
+    for (int32_t tap = 0; tap < r * r; tap++) {
+        const int32_t at = f->rotated ? r * r - 1 - tap : tap;
+        const int32_t y = at / r * f->fold + phase / f->fold, x = at % r * f->fold + phase % f->fold;
+        position[tap] = y < f->kernel && x < f->kernel ? y * f->kernel + x : -1;
+    }
+    return f->rotated ? in * f->in_stride + out / phases * f->out_stride : in / phases * f->in_stride + out * f->out_stride;
+}
+
+void weights_points(const struct weights *f, const float *w, int32_t in, int32_t out, float *points)
+{
+    const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
+    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK] = {0};
+    for (int32_t lane = 0; lane < lanes; lane++) {
+        int32_t position[POINTS_MAX_R * POINTS_MAX_R];
+        const float *from = w + locate_taps(f, in, out + lane, position);
+        for (int32_t tap = 0; tap < taps; tap++)
+            g[tap * BLOCK + lane] = position[tap] < 0 ? 0 : from[position[tap]];
+    }
+    f->family->transform(&f->matrix, g, points);
+}
+
 void weights_transform(const struct weights *f, const float *w, int32_t in, int32_t out, const struct panels *panels,
                        ptrdiff_t u_plane, float *u)
 {
-    const int32_t taps = f->matrix.r * f->matrix.r, points = f->matrix.alpha * f->matrix.alpha;
-    const int32_t lanes = (int32_t)convoy_min(BLOCK, f->out - out);
-    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK] = {0};
-    float transformed[POINTS_MAX_ALPHA * POINTS_MAX_ALPHA][BLOCK];
-    for (int32_t lane = 0; lane < lanes; lane++) {
-        const float *from = w + in * f->in_stride + (out + lane) * f->out_stride;
-        for (int32_t tap = 0; tap < taps; tap++)
-            g[tap * BLOCK + lane] = from[f->rotated ? taps - 1 - tap : tap];
-    }
-    f->family->transform(&f->matrix, g, transformed[0]);
+    const int32_t points = weights_planes(f);
+    float transformed[POINTS_MAX_DENSE * POINTS_MAX_DENSE][BLOCK];
+    weights_points(f, w, in, out, transformed[0]);
     const int32_t panel = out / (panels->vectors * panels->family->lanes), first = panel_column(panels, panel);
     const int32_t next = panel_column(panels, panel + 1), here = (int32_t)convoy_min(BLOCK, next - out);
     /* A block of 16 columns may begin in one panel and end in others. */
@@ -44,13 +68,20 @@ void weights_gradient(const struct weights *f, const float *du, const struct pla
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
     double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    float rounded[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
     /* Every point is in another plane, which no hardware prefetcher follows: fetch a later channel's. */
-    for (int32_t point = 0; point < f->matrix.alpha * f->matrix.alpha; point++)
-        __builtin_prefetch(du + point * shape->plane + (in + AHEAD) * shape->row + out);
-    f->family->gradient(&f->matrix, du + in * shape->row + out, shape->plane, g);
+    for (int32_t point = 0; point < weights_planes(f); point++)
+        __builtin_prefetch(du + point * shape->plane + AHEAD * shape->row);
+    f->family->gradient(&f->matrix, du, shape->plane, g);
+    for (int32_t at = 0; at < taps * BLOCK; at++)
+        rounded[at] = (float)g[at];
     for (int32_t lane = 0; lane < lanes; lane++) {
-        float *to = dw + in * f->in_stride + (out + lane) * f->out_stride;
-        for (int32_t tap = 0; tap < taps; tap++)
-            to[tap] = (float)g[tap * BLOCK + lane];
+        int32_t position[POINTS_MAX_R * POINTS_MAX_R];
+        float *to = dw + locate_taps(f, in, out + lane, position);
+        __builtin_prefetch(to + AHEAD * f->in_stride, 1);
+        for (int32_t tap = 0; tap < taps; tap++) {
+            if (position[tap] >= 0)
+                to[position[tap]] = rounded[tap * BLOCK + lane];
+        }
     }
 }

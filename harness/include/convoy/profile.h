@@ -1,6 +1,6 @@
 /* profile.h: the optional extension "convoy.profile/1" of a plugin: how the time of one execute divides into phases. A
  * backend that works in another layout or another domain shows here what that costs, so that "without reorders" can be
- * reported beside the whole time and never in its place.
+ * reported beside the whole time and never in its place. A new phase is appended, and struct_size tells who knows it.
  *
  * plugin->extension(CONVOY_PROFILE_ID) returns a struct convoy_profiler, or NULL: the plugin has no phases to tell apart. */
 #ifndef CONVOY_PROFILE_H
@@ -20,6 +20,8 @@ enum {                               /* phases; what fits none of the others is 
     CONVOY_PHASE_MULTIPLY,           /* the sums of products; the whole kernel where its phases interleave     */
     CONVOY_PHASE_OUTPUT_TRANSFORM,   /* back from that domain                                                  */
     CONVOY_PHASE_REORDER,            /* between NCHW and a layout of the plugin's own, no arithmetic           */
+    CONVOY_PHASE_UPLOAD,             /* from the host to a device, within execute                              */
+    CONVOY_PHASE_DOWNLOAD,           /* and back                                                               */
     CONVOY_PHASE_COUNT
 };
 

@@ -48,7 +48,7 @@ static void fill(float *to, size_t count, uint32_t *state)
     }
 }
 
-enum access { ROWS_CLOSE, ROWS_APART, GATHER_A, GATHER_B, ACCESS_COUNT };
+enum access { ROWS_CLOSE, ROWS_APART, GATHER_A, GATHER_B, ROWS_AHEAD, GATHER_A_AHEAD, COPY, ACCESS_COUNT };
 
 struct test_case {
     const struct mk_family *family;
@@ -68,19 +68,21 @@ static void check(const struct test_case *t, const struct arenas *arenas, uint32
     float row_add[MK_MAX_ROWS];
     struct mk_tile tile = {.k = t->k, .accumulate = t->accumulate, .relu = t->relu, .row_add = t->row_add ? row_add : NULL};
     fill(row_add, MK_MAX_ROWS, state);
-    tile.a_row = t->access == ROWS_APART ? t->k + GAP : t->access == GATHER_A ? 2 : 1;
-    tile.a_col = t->access == ROWS_APART ? 1 : t->rows;
-    tile.b_row = t->access == ROWS_APART ? width + GAP : width;
+    const int gather_a = t->access == GATHER_A || t->access == GATHER_A_AHEAD,
+              apart = t->access == ROWS_APART || t->access == COPY;
+    tile.a_row = apart ? t->k + GAP : gather_a ? 2 : 1;
+    tile.a_col = apart ? 1 : t->rows;
+    tile.b_row = apart ? width + GAP : width;
     size_t a_floats = 1, b_floats = 1;
     for (int64_t k = 0; k < t->k; k++) {
         /* Gathered backwards, so that a running pointer would be wrong. */
-        offset[k] = (ptrdiff_t)(t->k - 1 - k) * (t->access == GATHER_A ? 2 * t->rows : width);
-        const ptrdiff_t a = (t->access == GATHER_A ? offset[k] : (ptrdiff_t)k * tile.a_col) + (t->rows - 1) * tile.a_row + 1;
+        offset[k] = (ptrdiff_t)(t->k - 1 - k) * (gather_a ? 2 * t->rows : width);
+        const ptrdiff_t a = (gather_a ? offset[k] : (ptrdiff_t)k * tile.a_col) + (t->rows - 1) * tile.a_row + 1;
         const ptrdiff_t b = (t->access == GATHER_B ? offset[k] : (ptrdiff_t)k * tile.b_row) + width;
         a_floats = (size_t)a > a_floats ? (size_t)a : a_floats;
         b_floats = (size_t)b > b_floats ? (size_t)b : b_floats;
     }
-    tile.a_offset = t->access == GATHER_A ? offset : NULL;
+    tile.a_offset = gather_a ? offset : NULL;
     tile.b_offset = t->access == GATHER_B ? offset : NULL;
     tile.c_row = width + GAP;
     const size_t c_floats = (size_t)((t->rows - 1) * tile.c_row + width);
@@ -94,7 +96,15 @@ static void check(const struct test_case *t, const struct arenas *arenas, uint32
     tile.a = a;
     tile.b = b;
     tile.c = c;
+    float copy[MOST_K * MOST_WIDTH];
+    if (t->access >= ROWS_AHEAD) { /* what is prefetched need not exist */
+        tile.b_ahead = b + b_floats;
+        tile.ahead_row = tile.b_row;
+    }
+    tile.b_copy = t->access == COPY ? copy : NULL;
     t->family->tile[t->rows - 1][t->vectors - 1](&tile);
+    for (int64_t i = 0; t->access == COPY && i < t->k * width; i++)
+        assert_true(copy[i] == b[i / width * tile.b_row + i % width]);
     for (size_t i = 0; i < c_floats; i++) {
         const int64_t row = (int64_t)i / tile.c_row, col = (int64_t)i % tile.c_row;
         if (col >= width) {

@@ -1,0 +1,439 @@
+/* bn_body: batch normalisation (Ioffe & Szegedy, arXiv 1502.03167, algorithms 1 and 2, and section 3) over lanes.h. Included by
+ * bn_portable.c, bn_avx2.c and bn_avx512.c, which define BN_LOOPS as the object to make.
+ *
+ * A channel is n runs of h*w floats, read in strips of at most STRIP floats. Within a strip sums are float, in LANES*CHAINS chains
+ * of at most STRIP/(LANES*CHAINS) terms; strips are joined in double. The variance never subtracts large numbers: with d = x - shift,
+ * sum (x-mu)^2 = sum d^2 - (sum d)^2/m (the corrected two-pass algorithm: Chan, Golub and LeVeque, "Algorithms for Computing the
+ * Sample Variance", 1983), so that shift need only be near mu. The first strip's is the mean of the channel's first q >= 4*sqrt(m)
+ * values, a later one's the mean of all strips before. Values that are a part q/m of a channel are away from its mean by no more than
+ * sqrt(m/q) deviations, which makes the loss at most m/q <= sqrt(m)/4 times the few units of 2^-24 of a strip's sum: the order of the
+ * rounding of one chain of m additions in the worst case, and nothing for data in no order. */
+#include "bn.h"
+#include "lanes.h"
+#include <convoy/plugin.h>
+#include <math.h>
+
+enum { STRIP = 4096, CHAINS = 4 };
+
+/* Runs of floats that one strip covers: `runs` of `length` floats, each `pitch` after the one before. */
+struct strip {
+    int64_t at, length, runs, pitch;
+};
+
+/* A whole channel, where it is one strip. */
+static inline struct strip whole_channel(const struct convoy_bn *p, int64_t c)
+{
+    const int64_t plane = (int64_t)p->h * p->w;
+    return (struct strip){.at = c * plane, .length = plane, .runs = p->n, .pitch = p->c * plane};
+}
+
+/* The strip that begins at run n, float `from` of it: whole short runs, or a piece of one. Returns the run and sets *from where
+ * the next one begins. */
+static int64_t next_strip(const struct convoy_bn *p, int64_t c, int64_t n, int64_t *from, struct strip *strip)
+{
+    const int64_t plane = (int64_t)p->h * p->w;
+    *strip = (struct strip){.at = (n * p->c + c) * plane + *from, .length = plane, .runs = 1, .pitch = p->c * plane};
+    if (plane <= STRIP) {
+        strip->runs = convoy_min(STRIP / plane, p->n - n);
+        return n + strip->runs;
+    }
+    const int64_t pieces = convoy_ceil_div(plane, STRIP), piece = convoy_round_up(convoy_ceil_div(plane, pieces), 16);
+    strip->length = convoy_min(piece, plane - *from);
+    *from += strip->length;
+    if (*from < plane)
+        return n;
+    *from = 0;
+    return n + 1;
+}
+
+/* The values whose mean is the first shift: at least 4*sqrt(m) of them, or all. */
+static struct strip pilot(const struct convoy_bn *p, int64_t c)
+{
+    const int64_t plane = (int64_t)p->h * p->w, wanted = convoy_max(256, convoy_round_up((int64_t)(4 * sqrt((double)p->n * (double)plane)), 64));
+    struct strip strip = whole_channel(p, c);
+    if (wanted <= plane) {
+        strip.length = convoy_min(wanted, STRIP);
+        strip.runs = 1;
+    } else {
+        strip.runs = convoy_min(p->n, convoy_max(1, convoy_min(convoy_ceil_div(wanted, plane), STRIP / plane)));
+    }
+    return strip;
+}
+
+static inline lanes join(const lanes chain[CHAINS])
+{
+    return lanes_add(lanes_add(chain[0], chain[1]), lanes_add(chain[2], chain[3]));
+}
+
+/* sum x */
+static inline lanes sum_strip(const float *x, const struct strip *s)
+{
+    const int64_t whole = s->length / LANES * LANES;
+    const lanes_mask rest = lanes_mask_first(s->length - whole);
+    lanes chain[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
+    for (int64_t run = 0; run < s->runs; run++) {
+        const float *row = x + s->at + run * s->pitch;
+        int64_t at = 0;
+        for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
+            for (int k = 0; k < CHAINS; k++)
+                chain[k] = lanes_add(chain[k], lanes_load(row + at + k * LANES));
+        if (at + 2 * LANES <= whole) {
+            chain[0] = lanes_add(chain[0], lanes_load(row + at));
+            chain[1] = lanes_add(chain[1], lanes_load(row + at + LANES));
+            at += 2 * LANES;
+        }
+        if (at < whole)
+            chain[2] = lanes_add(chain[2], lanes_load(row + at));
+        if (whole < s->length)
+            chain[CHAINS - 1] = lanes_add(chain[CHAINS - 1], lanes_load_some(row + whole, rest));
+    }
+    return join(chain);
+}
+
+static inline __attribute__((always_inline)) void spread(const float *x, lanes center, lanes *plain, lanes *square)
+{
+    const lanes d = lanes_sub(lanes_load(x), center);
+    *plain = lanes_add(*plain, d);
+    *square = lanes_multiply_add(d, d, *square);
+}
+
+/* sum d and sum d^2, d = x - shift */
+static inline void spread_strip(const float *x, const struct strip *s, float shift, lanes *sum, lanes *squares)
+{
+    const int64_t whole = s->length / LANES * LANES;
+    const lanes_mask rest = lanes_mask_first(s->length - whole);
+    const lanes center = lanes_set(shift);
+    lanes plain[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
+    lanes square[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
+    for (int64_t run = 0; run < s->runs; run++) {
+        const float *row = x + s->at + run * s->pitch;
+        int64_t at = 0;
+        for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
+            for (int k = 0; k < CHAINS; k++)
+                spread(row + at + k * LANES, center, &plain[k], &square[k]);
+        if (at + 2 * LANES <= whole) {
+            spread(row + at, center, &plain[0], &square[0]);
+            spread(row + at + LANES, center, &plain[1], &square[1]);
+            at += 2 * LANES;
+        }
+        if (at < whole)
+            spread(row + at, center, &plain[2], &square[2]);
+        if (whole < s->length) {
+            const lanes d = lanes_keep(lanes_sub(lanes_load_some(row + whole, rest), center), rest);
+            plain[CHAINS - 1] = lanes_add(plain[CHAINS - 1], d);
+            square[CHAINS - 1] = lanes_multiply_add(d, d, square[CHAINS - 1]);
+        }
+    }
+    *sum = join(plain);
+    *squares = join(square);
+}
+
+static inline __attribute__((always_inline)) void weigh(const float *x, const float *dy, lanes center, lanes *plain, lanes *weighted)
+{
+    const lanes g = lanes_load(dy);
+    *plain = lanes_add(*plain, g);
+    *weighted = lanes_multiply_add(g, lanes_sub(lanes_load(x), center), *weighted);
+}
+
+/* sum dy and sum dy*(x - mean) */
+static inline void product_strip(const float *x, const float *dy, const struct strip *s, float mean, lanes *sum, lanes *product)
+{
+    const int64_t whole = s->length / LANES * LANES;
+    const lanes_mask rest = lanes_mask_first(s->length - whole);
+    const lanes center = lanes_set(mean);
+    lanes plain[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
+    lanes weighted[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
+    for (int64_t run = 0; run < s->runs; run++) {
+        const float *row = x + s->at + run * s->pitch, *slope = dy + s->at + run * s->pitch;
+        int64_t at = 0;
+        for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
+            for (int k = 0; k < CHAINS; k++)
+                weigh(row + at + k * LANES, slope + at + k * LANES, center, &plain[k], &weighted[k]);
+        if (at + 2 * LANES <= whole) {
+            weigh(row + at, slope + at, center, &plain[0], &weighted[0]);
+            weigh(row + at + LANES, slope + at + LANES, center, &plain[1], &weighted[1]);
+            at += 2 * LANES;
+        }
+        if (at < whole)
+            weigh(row + at, slope + at, center, &plain[2], &weighted[2]);
+        if (whole < s->length) { /* g is 0 outside the mask */
+            const lanes g = lanes_load_some(slope + whole, rest);
+            plain[CHAINS - 1] = lanes_add(plain[CHAINS - 1], g);
+            weighted[CHAINS - 1] =
+                lanes_multiply_add(g, lanes_sub(lanes_load_some(row + whole, rest), center), weighted[CHAINS - 1]);
+        }
+    }
+    *sum = join(plain);
+    *product = join(weighted);
+}
+
+/* The same sums in double, for values whose squares or products leave the range of a float. */
+static void measure_exactly(const struct bn_call *call, int64_t c, double *mean, double *var)
+{
+    const struct convoy_bn *p = call->p;
+    const int64_t plane = (int64_t)p->h * p->w;
+    const double terms = (double)p->n * (double)plane;
+    double sum = 0, squares = 0;
+    for (int64_t n = 0; n < p->n; n++)
+        for (int64_t at = (n * p->c + c) * plane; at < (n * p->c + c + 1) * plane; at++)
+            sum += call->x[at];
+    *mean = sum / terms;
+    for (int64_t n = 0; n < p->n; n++)
+        for (int64_t at = (n * p->c + c) * plane; at < (n * p->c + c + 1) * plane; at++)
+            squares += (call->x[at] - *mean) * (call->x[at] - *mean);
+    *var = squares / terms;
+}
+
+static void weigh_exactly(const struct bn_call *call, int64_t c, double *sum, double *product)
+{
+    const struct convoy_bn *p = call->p;
+    const int64_t plane = (int64_t)p->h * p->w;
+    const double mean = call->save_mean[c];
+    *sum = *product = 0;
+    for (int64_t n = 0; n < p->n; n++)
+        for (int64_t at = (n * p->c + c) * plane; at < (n * p->c + c + 1) * plane; at++) {
+            *sum += call->dy[at];
+            *product += call->dy[at] * (call->x[at] - mean);
+        }
+}
+
+/* Whether the terms of a float sum kept their digits: far from overflow, and far above the denormals. False for NaN. */
+static inline int in_range(double sum)
+{
+    return fabs(sum) > 1e-28 && fabs(sum) < 1e28;
+}
+
+/* ---- the second pass ---- */
+
+struct affine {
+    lanes center, factor, shift, slope; /* y = (x - center)*factor + shift;  dx = dy*factor + ((x - center)*slope + shift) */
+};
+
+static inline lanes map_forward(const struct affine *a, lanes x, int rectify)
+{
+    const lanes y = lanes_multiply_add(lanes_sub(x, a->center), a->factor, a->shift);
+    return rectify ? lanes_rectify(y) : y;
+}
+
+static inline lanes map_backward(const struct affine *a, lanes x, lanes dy)
+{
+    return lanes_multiply_add(dy, a->factor, lanes_multiply_add(lanes_sub(x, a->center), a->slope, a->shift));
+}
+
+/* Floats up to the next address that lanes_stream takes. */
+static inline int64_t lead_in(const float *to, int64_t length, int stream)
+{
+    const int64_t off = (int64_t)((uintptr_t)to % (LANES * sizeof(float)) / sizeof(float));
+    return stream && off ? convoy_min(LANES - off, length) : 0;
+}
+
+static inline __attribute__((always_inline)) void map_run(const struct affine *a, const float *x, const float *dy, int64_t length,
+                                                          int rectify, int stream, float *to)
+{
+#define MAP(load)                                                                                                                \
+    (dy ? map_backward(a, load(x + at), load(dy + at)) : map_forward(a, load(x + at), rectify))
+#define LOAD_SOME(p) lanes_load_some(p, mask)
+    int64_t at = 0;
+    const int64_t lead = lead_in(to, length, stream);
+    if (lead) {
+        const lanes_mask mask = lanes_mask_first(lead);
+        lanes_store_some(to, mask, MAP(LOAD_SOME));
+        at = lead;
+    }
+    for (; at + LANES <= length; at += LANES) {
+        if (stream)
+            lanes_stream(to + at, MAP(lanes_load));
+        else
+            lanes_store(to + at, MAP(lanes_load));
+    }
+    if (at < length) {
+        const lanes_mask mask = lanes_mask_first(length - at);
+        lanes_store_some(to + at, mask, MAP(LOAD_SOME));
+    }
+#undef MAP
+#undef LOAD_SOME
+}
+
+/* Images from the last to the first: what was read last is the likeliest to be in a cache still. */
+static void map_channel(const struct bn_call *call, int64_t c, const struct affine *a)
+{
+    const struct convoy_bn *p = call->p;
+    const int64_t plane = (int64_t)p->h * p->w;
+    const int rectify = (p->head.flags & CONVOY_WITH_RELU) != 0;
+    for (int64_t n = p->n - 1; n >= 0; n--) {
+        const int64_t at = (n * p->c + c) * plane;
+        if (call->dy && call->stream)
+            map_run(a, call->x + at, call->dy + at, plane, 0, 1, call->dx + at);
+        else if (call->dy)
+            map_run(a, call->x + at, call->dy + at, plane, 0, 0, call->dx + at);
+        else if (call->stream)
+            map_run(a, call->x + at, NULL, plane, rectify, 1, call->y + at);
+        else
+            map_run(a, call->x + at, NULL, plane, rectify, 0, call->y + at);
+    }
+}
+
+/* y = (x - mean)*factor + beta. The mean as two floats: x - high is exact where x is near it, and what its rounding lost goes
+ * into the shift. */
+static void normalise(const struct bn_call *call, int64_t c, double mean, double factor)
+{
+    const float high = (float)mean;
+    const struct affine a = {
+        .center = lanes_set(high),
+        .factor = lanes_set((float)factor),
+        .shift = lanes_set((float)(call->beta[c] - (mean - high) * factor)),
+    };
+    map_channel(call, c, &a);
+}
+
+/* ---- the passes ---- */
+
+struct moments {
+    double mean[BN_GROUP], var[BN_GROUP]; /* biased */
+};
+
+/* Rounding may leave less than nothing of a variance; NaN stays. */
+static inline double nonnegative(double value)
+{
+    return value < 0.0 ? 0.0 : value;
+}
+
+/* Channels of one strip each: sums side by side, one channel to a lane. */
+static void measure_short(const struct bn_call *call, int64_t first, int64_t count, double terms, struct moments *m)
+{
+    const int64_t plane = (int64_t)call->p->h * call->p->w;
+    lanes sum[BN_GROUP], squares[BN_GROUP];
+    float sums[BN_GROUP], square_sums[BN_GROUP];
+    for (int64_t g = 0; g < BN_GROUP; g++)
+        sum[g] = squares[g] = lanes_set(0);
+    struct strip start = pilot(call->p, first);
+    for (int64_t g = 0; g < count; g++, start.at += plane)
+        sum[g] = sum_strip(call->x, &start);
+    lanes_totals(sum, sums);
+    const double share = 1.0 / (double)(start.length * start.runs), part = 1.0 / terms;
+    for (int64_t g = 0; g < BN_GROUP; g++)
+        m->mean[g] = sums[g] * share;
+    for (int64_t g = 0; g < count; g++) {
+        const struct strip strip = whole_channel(call->p, first + g);
+        spread_strip(call->x, &strip, (float)m->mean[g], &sum[g], &squares[g]);
+    }
+    lanes_totals(sum, sums);
+    lanes_totals(squares, square_sums);
+    for (int64_t g = 0; g < BN_GROUP; g++) {
+        const double rest = sums[g] * part;
+        m->mean[g] = (float)m->mean[g] + rest;
+        m->var[g] = nonnegative(square_sums[g] * part - rest * rest);
+    }
+}
+
+static void measure_long(const struct bn_call *call, int64_t c, double *mean, double *var)
+{
+    const struct strip start = pilot(call->p, c);
+    double seen = 0, squares = 0;
+    int64_t n = 0, from = 0;
+    *mean = lanes_total(sum_strip(call->x, &start)) / (double)(start.length * start.runs);
+    while (n < call->p->n) {
+        struct strip strip;
+        n = next_strip(call->p, c, n, &from, &strip);
+        const double terms = (double)(strip.length * strip.runs);
+        const float shift = (float)*mean;
+        lanes sum, square;
+        spread_strip(call->x, &strip, shift, &sum, &square);
+        const double off = lanes_total(sum) / terms, delta = shift + off - *mean;
+        squares += nonnegative(lanes_total(square) - off * off * terms) + delta * delta * seen * terms / (seen + terms);
+        *mean += delta * terms / (seen + terms);
+        seen += terms;
+    }
+    *var = squares / seen;
+}
+
+static void train(const struct bn_call *call, int64_t first, int64_t count)
+{
+    const struct convoy_bn *p = call->p;
+    const double terms = (double)p->n * p->h * p->w, momentum = p->momentum, bessel = terms > 1.0 ? terms / (terms - 1.0) : 1.0;
+    struct moments m;
+    double istd[BN_GROUP];
+    if (terms <= STRIP)
+        measure_short(call, first, count, terms, &m);
+    else
+        for (int64_t g = 0; g < count; g++)
+            measure_long(call, first + g, &m.mean[g], &m.var[g]);
+    for (int64_t g = 0; g < count; g++)
+        if (!in_range(m.var[g]))
+            measure_exactly(call, first + g, &m.mean[g], &m.var[g]);
+    for (int64_t g = 0; g < count; g++)
+        istd[g] = 1.0 / sqrt(m.var[g] + p->eps);
+    for (int64_t g = 0; g < count; g++) {
+        const int64_t c = first + g;
+        call->save_mean[c] = (float)m.mean[g];
+        call->save_istd[c] = (float)istd[g];
+        call->run_mean[c] = (float)((1.0 - momentum) * call->run_mean[c] + momentum * m.mean[g]);
+        call->run_var[c] = (float)((1.0 - momentum) * call->run_var[c] + momentum * (m.var[g] * bessel));
+    }
+    for (int64_t g = 0; g < count; g++)
+        normalise(call, first + g, m.mean[g], call->gamma[first + g] * istd[g]);
+    if (call->stream)
+        lanes_fence();
+}
+
+static void infer(const struct bn_call *call, int64_t first, int64_t count)
+{
+    for (int64_t c = first; c < first + count; c++)
+        normalise(call, c, call->run_mean[c], call->gamma[c] / sqrt((double)call->run_var[c] + call->p->eps));
+    if (call->stream)
+        lanes_fence();
+}
+
+/* With xhat = (x - mu)*istd, m = n*h*w:
+ *     dbeta = sum dy      dgamma = sum dy*xhat      dx = gamma*istd * (dy - dbeta/m - xhat*dgamma/m) */
+static void backward(const struct bn_call *call, int64_t first, int64_t count)
+{
+    const double terms = (double)call->p->n * call->p->h * call->p->w;
+    double sums[BN_GROUP] = {0}, products[BN_GROUP] = {0};
+    lanes sum[BN_GROUP], product[BN_GROUP];
+    for (int64_t g = 0; g < BN_GROUP; g++)
+        sum[g] = product[g] = lanes_set(0);
+    for (int64_t g = 0; g < count; g++) {
+        int64_t n = 0, from = 0;
+        if (terms <= STRIP) {
+            const struct strip strip = whole_channel(call->p, first + g);
+            product_strip(call->x, call->dy, &strip, call->save_mean[first + g], &sum[g], &product[g]);
+            continue;
+        }
+        while (n < call->p->n) {
+            struct strip strip;
+            n = next_strip(call->p, first + g, n, &from, &strip);
+            product_strip(call->x, call->dy, &strip, call->save_mean[first + g], &sum[g], &product[g]);
+            sums[g] += lanes_total(sum[g]);
+            products[g] += lanes_total(product[g]);
+        }
+    }
+    if (terms <= STRIP) {
+        float total[2][BN_GROUP];
+        lanes_totals(sum, total[0]);
+        lanes_totals(product, total[1]);
+        for (int64_t g = 0; g < BN_GROUP; g++) {
+            sums[g] = total[0][g];
+            products[g] = total[1][g];
+        }
+    }
+    for (int64_t g = 0; g < count; g++) {
+        const int64_t c = first + g;
+        if (!in_range(products[g]) && (products[g] != 0.0 || sums[g] != 0.0))
+            weigh_exactly(call, c, &sums[g], &products[g]);
+        const double istd = call->save_istd[c], factor = call->gamma[c] * istd;
+        call->dbeta[c] = (float)sums[g];
+        call->dgamma[c] = (float)(products[g] * istd);
+        const struct affine a = {
+            .center = lanes_set(call->save_mean[c]),
+            .factor = lanes_set((float)factor),
+            .shift = lanes_set((float)(-factor * sums[g] / terms)),
+            .slope = lanes_set((float)(-factor * products[g] * istd * istd / terms)),
+        };
+        map_channel(call, c, &a);
+    }
+    if (call->stream)
+        lanes_fence();
+}
+
+const struct bn_loops BN_LOOPS = {.train = train, .infer = infer, .backward = backward};

@@ -1,0 +1,3 @@
+#define LANES_HEADER "lanes_avx512.h"
+#define ELTWISE_LOOPS eltwise_loops_avx512
+#include "eltwise_body.h"
