@@ -109,6 +109,56 @@ convoy_status dataset_split(const struct dataset *whole, int64_t every, bool hel
     return make_view((struct view){.whole = whole, .every = every, .held = held}, held ? count : whole->count - count, set, err);
 }
 
+struct cache {
+    float *pixels;
+    int32_t *label;
+};
+
+static convoy_status read_cache(const struct dataset *set, int64_t i, float *pixels, int32_t *label, struct convoy_error *err)
+{
+    (void)err;
+    const struct cache *cache = set->own;
+    const int64_t size = (int64_t)set->c * set->h * set->w;
+    memcpy(pixels, cache->pixels + i * size, (size_t)size * sizeof *pixels);
+    *label = cache->label[i];
+    return CONVOY_OK;
+}
+
+static void close_cache(struct dataset *set)
+{
+    struct cache *cache = set->own;
+    free(cache->pixels);
+    free(cache->label);
+    free(cache);
+}
+
+convoy_status dataset_cached(const struct dataset *whole, int64_t count, struct dataset *set, struct convoy_error *err)
+{
+    const int64_t size = (int64_t)whole->c * whole->h * whole->w;
+    struct cache *cache = calloc(1, sizeof *cache);
+    convoy_status status = CONVOY_OK;
+    if (cache) {
+        cache->pixels = malloc((size_t)(count * size) * sizeof *cache->pixels);
+        cache->label = malloc((size_t)count * sizeof *cache->label);
+    }
+    if (!cache || !cache->pixels || !cache->label)
+        status = convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for %lld samples of %s", (long long)count, whole->name);
+    for (int64_t i = 0; !status && i < count; i++)
+        status = whole->read(whole, i, cache->pixels + i * size, &cache->label[i], err);
+    if (status) {
+        if (cache)
+            close_cache(&(struct dataset){.own = cache});
+        return status;
+    }
+    *set = *whole;
+    set->count = count;
+    set->read = read_cache;
+    set->close = close_cache;
+    set->class_name = NULL;
+    set->own = cache;
+    return CONVOY_OK;
+}
+
 convoy_status dataset_moments(const struct dataset *set, int64_t limit, float *mean, float *deviation, struct convoy_error *err)
 {
     const int64_t plane = (int64_t)set->h * set->w, taken = convoy_min(limit, set->count), step = set->count / taken;

@@ -37,6 +37,9 @@ convoy_status dataset_made(enum dataset_part part, int64_t count, int32_t c, int
 convoy_status dataset_head(const struct dataset *whole, int64_t count, struct dataset *set, struct convoy_error *err);
 convoy_status dataset_split(const struct dataset *whole, int64_t every, bool held, struct dataset *set, struct convoy_error *err);
 
+/* A copy of the first `count` samples in memory; the original may be closed. */
+convoy_status dataset_cached(const struct dataset *whole, int64_t count, struct dataset *set, struct convoy_error *err);
+
 /* Mean and deviation of each channel over at most `limit` samples. */
 convoy_status dataset_moments(const struct dataset *set, int64_t limit, float *mean, float *deviation, struct convoy_error *err);
 

@@ -9,6 +9,7 @@ int command_eval(const struct settings *settings);
 int command_summary(const struct settings *settings);
 int command_compare(const struct settings *settings);
 int command_check(const struct settings *settings);
+int command_time(const struct settings *settings);
 int command_list(const struct settings *settings);
 
 /* "convoy-train: sentence" to stderr; the exit code that goes with the status. */

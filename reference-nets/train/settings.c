@@ -73,10 +73,10 @@ static const char *set_loss(struct settings *s, const char *text)
 }
 
 enum {
-    TRAINS = FOR_RUN | FOR_COMPARE,
-    BUILDS = FOR_RUN | FOR_EVAL | FOR_COMPARE | FOR_SUMMARY | FOR_CHECK,
-    READS = FOR_RUN | FOR_EVAL | FOR_COMPARE,
-    COMPUTES = FOR_RUN | FOR_EVAL | FOR_COMPARE | FOR_CHECK | FOR_SUMMARY
+    TRAINS = FOR_RUN | FOR_COMPARE | FOR_TIME,
+    BUILDS = FOR_RUN | FOR_EVAL | FOR_COMPARE | FOR_SUMMARY | FOR_CHECK | FOR_TIME,
+    READS = FOR_RUN | FOR_EVAL | FOR_COMPARE | FOR_TIME,
+    COMPUTES = FOR_RUN | FOR_EVAL | FOR_COMPARE | FOR_CHECK | FOR_SUMMARY | FOR_TIME
 };
 
 #define ANY(n, v, c, t, h) .name = n, .value = v, .help = h, .commands = c, .type = t
@@ -161,7 +161,7 @@ static const struct option options[] = {
     TEXT("--filters", "FILE.png", FOR_RUN | FOR_EVAL, filters, "write a picture of the first layer's filters at the end"),
     INT("--patience", "N", FOR_RUN, patience, 1, 1e6, "stop after N epochs without a better validation loss"),
     REAL("--target-accuracy", "X", FOR_RUN | FOR_EVAL, target_accuracy, 0, 1, "stop when validation reaches X (0..1); exit 1 if it never does"),
-    INT("--steps", "N", FOR_COMPARE, steps, 1, 1e6, "compare: steps to train with each backend (20)"),
+    INT("--steps", "N", FOR_COMPARE | FOR_TIME, steps, 1, 1e6, "compare: steps to train with each backend; time: steps to time (20)"),
     REAL("--wall-time", "SECONDS", FOR_RUN, wall_time, 0, 1e11, "time stamped on events: for byte-stable files"),
     FLAG("--quiet", COMPUTES, quiet, "no progress line"),
     FLAG("--help", ~0u, help, "this text"),

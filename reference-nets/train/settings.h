@@ -54,7 +54,7 @@ struct settings {
     const char *out;          /* folder of metrics, events and checkpoints; NULL: none is written           */
     const char *filters;
     double wall_time;         /* of events; < 0: the clock                                                  */
-    int64_t steps;            /* compare: steps beside the first one                                        */
+    int64_t steps;            /* compare and time                                                           */
     bool quiet, help;
 };
 
@@ -63,7 +63,7 @@ struct train_command {
     uint32_t bit;
     int (*run)(const struct settings *settings);
 };
-enum train_bit { FOR_RUN = 1, FOR_EVAL = 2, FOR_COMPARE = 4, FOR_SUMMARY = 8, FOR_CHECK = 16, FOR_LIST = 32 };
+enum train_bit { FOR_RUN = 1, FOR_EVAL = 2, FOR_COMPARE = 4, FOR_SUMMARY = 8, FOR_CHECK = 16, FOR_LIST = 32, FOR_TIME = 64 };
 
 /* Defaults, then argv after the command's name. On failure a sentence that names the option. Strings are borrowed. */
 convoy_status settings_parse(const struct train_command *command, int argc, char **argv, struct settings *settings, struct convoy_error *err);

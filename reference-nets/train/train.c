@@ -24,6 +24,8 @@ static const struct train_command commands[] = {
      "example:\n  convoy-train compare lenet5 --data mnist --backends im2col,winograd:f4 --steps 50\n", FOR_COMPARE, command_compare},
     {"check", "check NETWORK [options]", "Compare the gradients with central differences.",
      "example:\n  convoy-train check resnet18 --input 3x32x32 --width 0.125 --batch 4 --backend naive\n", FOR_CHECK, command_check},
+    {"time", "time NETWORK [options]", "Time training steps on a batch in memory: images per second, where the time goes, peak memory.",
+     "example:\n  convoy-train time resnet18 --batch 16 --steps 20\n", FOR_TIME, command_time},
     {"list", "list", "Name the networks.", NULL, FOR_LIST, command_list},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
