@@ -2,6 +2,7 @@
 #include "layers/kinds.h"
 
 #include <convoy/plugin.h>
+#include <stdlib.h>
 
 enum { GAMMA, BETA, RUN_MEAN, RUN_VAR };
 enum { SAVED_MEAN, SAVED_ISTD };
@@ -13,6 +14,16 @@ int bn_params(const struct net *net, const struct net_layer *layer, struct layer
     for (int index = GAMMA; index <= RUN_VAR; index++)
         param[index] = (struct layer_param){.role = roles[index], .rank = 1, .extent = {layer->problem.bn.c}};
     return RUN_VAR + 1;
+}
+
+static bool is_shared(const struct layer *layer)
+{
+    return layer->mode != EXEC_EVAL && backends_exchange(layer->backends);
+}
+
+void bn_destroy(struct layer *layer)
+{
+    free(layer->own);
 }
 
 convoy_status bn_create(struct layer *layer, struct convoy_error *err)
@@ -27,6 +38,8 @@ convoy_status bn_create(struct layer *layer, struct convoy_error *err)
         const int64_t bytes = forward.bn.c * (int64_t)sizeof(float);
         for (int place = SAVED_MEAN; !status && place <= SAVED_ISTD; place++)
             status = layer_keep(layer, place, bytes, err);
+        if (!status && is_shared(layer))
+            return bn_sync_create(layer, err);
         if (!status && !problem_other_pass(&forward, PASS_BWD_DATA, &backward))
             status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OP, "%s has no backward pass", layer->spec->name);
         if (!status)
@@ -42,6 +55,8 @@ convoy_status bn_create(struct layer *layer, struct convoy_error *err)
 convoy_status bn_forward(struct layer *layer, struct convoy_error *err)
 {
     const bool train = layer->mode != EXEC_EVAL;
+    if (is_shared(layer))
+        return bn_sync_forward(layer, err);
     struct tensor *const slot[CONVOY_NSLOTS] = {
         [CONVOY_X] = layer->in[0],
         [CONVOY_Y] = layer->out,
@@ -59,6 +74,8 @@ convoy_status bn_backward(struct layer *layer, struct convoy_error *err)
 {
     if (!layer->din[0])
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OTHER, "%s: batch norm of the image itself cannot be trained", layer->spec->name);
+    if (is_shared(layer))
+        return bn_sync_backward(layer, err);
     struct tensor *const slot[CONVOY_NSLOTS] = {
         [CONVOY_X] = layer->in[0],
         [CONVOY_DY] = layer->dout,

@@ -16,6 +16,13 @@ convoy_status bn_create(struct layer *layer, struct convoy_error *err);
 convoy_status bn_forward(struct layer *layer, struct convoy_error *err);
 convoy_status bn_backward(struct layer *layer, struct convoy_error *err);
 
+void bn_destroy(struct layer *layer);
+
+/* bn_sync.c: what bn.c does where several processes share their statistics */
+convoy_status bn_sync_create(struct layer *layer, struct convoy_error *err);
+convoy_status bn_sync_forward(struct layer *layer, struct convoy_error *err);
+convoy_status bn_sync_backward(struct layer *layer, struct convoy_error *err);
+
 /* pool.c */
 convoy_status pool_create(struct layer *layer, struct convoy_error *err);
 convoy_status pool_forward(struct layer *layer, struct convoy_error *err);

@@ -9,7 +9,7 @@
 const struct layer_kind layer_table[NET_KIND_COUNT] = {
     [NET_CONV] = {conv_params, conv_create, conv_forward, conv_backward, .backward_reads_in = true, .takes_relu = true},
     [NET_FC] = {conv_params, conv_create, conv_forward, conv_backward, .backward_reads_in = true, .takes_relu = true},
-    [NET_BN] = {bn_params, bn_create, bn_forward, bn_backward, .backward_reads_in = true, .takes_relu = true},
+    [NET_BN] = {bn_params, bn_create, bn_forward, bn_backward, bn_destroy, .backward_reads_in = true, .takes_relu = true},
     [NET_MAXPOOL] = {NULL, pool_create, pool_forward, pool_backward},
     [NET_AVGPOOL] = {NULL, pool_create, pool_forward, pool_backward},
     [NET_AVGPOOL_GLOBAL] = {NULL, pool_create, pool_forward, pool_backward},

@@ -1,6 +1,6 @@
 #include "layers/planes.h"
 
-enum { NEED_FORWARD, NEED_BACKWARD };
+enum { NEED_FORWARD, NEED_BACKWARD, NEED_INPUT };
 
 static bool address(struct tensor *tensor, enum tensor_access access, float **at, struct convoy_error *err)
 {
@@ -30,13 +30,15 @@ static bool addresses(struct layer *layer, int pass, struct planes *planes, stru
             return false;
     }
     for (int k = 0; k < LAYER_KEEPS; k++)
-        if (layer->keep_buffer[k] && !address(&layer->keep[k], pass == NEED_FORWARD ? TENSOR_WRITE : TENSOR_READ, &planes->keep[k], err))
+        if (layer->keep_buffer[k] && !address(&layer->keep[k], pass == NEED_FORWARD ? TENSOR_UPDATE : TENSOR_READ, &planes->keep[k], err))
             return false;
+    planes->in = in;
+    if (pass == NEED_INPUT)
+        return true;
     if (pass == NEED_FORWARD ? !address(layer->out, TENSOR_WRITE, &planes->y, err)
                              : !address(layer->out, TENSOR_READ, &out, err) || !address(layer->dout, TENSOR_READ, &dout, err) ||
                                    !address(layer->din[0], TENSOR_WRITE, &planes->din, err))
         return false;
-    planes->in = in;
     planes->out = out;
     planes->dout = dout;
     return true;
@@ -87,4 +89,9 @@ convoy_status planes_backward(struct layer *layer, planes_fn *sample, struct con
 convoy_status planes_channels(struct layer *layer, channel_fn *channel, struct convoy_error *err)
 {
     return run(layer, NEED_BACKWARD, NULL, channel, err);
+}
+
+convoy_status planes_statistics(struct layer *layer, channel_fn *channel, struct convoy_error *err)
+{
+    return run(layer, NEED_INPUT, NULL, channel, err);
 }

@@ -28,4 +28,7 @@ convoy_status planes_backward(struct layer *layer, planes_fn *sample, struct con
 typedef void channel_fn(const struct planes *planes, int32_t c);
 convoy_status planes_channels(struct layer *layer, channel_fn *channel, struct convoy_error *err);
 
+/* The same with no gradients: in and keep (as the last forward left it) only. */
+convoy_status planes_statistics(struct layer *layer, channel_fn *channel, struct convoy_error *err);
+
 #endif

@@ -47,6 +47,7 @@ struct backends {
     struct opened *opened;
     struct planned *planned;
     struct shared *shared;
+    const struct exchange *exchange;
     int64_t spent_ns[SPENT_COUNT];
 };
 
@@ -114,6 +115,16 @@ void backends_close(struct backends *backends)
     if (backends->host)
         host_close(backends->host);
     free(backends);
+}
+
+void backends_set_exchange(struct backends *backends, const struct exchange *exchange)
+{
+    backends->exchange = exchange;
+}
+
+const struct exchange *backends_exchange(const struct backends *backends)
+{
+    return backends->exchange;
 }
 
 const struct convoy_host *backends_host(const struct backends *backends)

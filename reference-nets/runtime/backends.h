@@ -27,6 +27,16 @@ enum spent { SPENT_CONV, SPENT_POOL, SPENT_BN, SPENT_REST, SPENT_COUNT };
 struct backends *backends_open(uint32_t threads, const char *const *folders, struct chooser chooser, struct convoy_error *err);
 void backends_close(struct backends *backends); /* after all its operations are gone */
 
+/* Sums over the processes of a data-parallel run, for layers whose statistics are those of the whole batch. Set before execs are made; NULL
+ * (the default): each process by itself. The struct must outlive them. */
+struct exchange {
+    convoy_status (*sum)(double *values, int64_t count, void *context, struct convoy_error *err);
+    void *context;
+    int32_t processes;
+};
+void backends_set_exchange(struct backends *backends, const struct exchange *exchange);
+const struct exchange *backends_exchange(const struct backends *backends);
+
 const struct convoy_host *backends_host(const struct backends *backends);
 uint32_t backends_threads(const struct backends *backends);
 void backends_spend(struct backends *backends, enum spent spent, int64_t ns);

@@ -124,6 +124,12 @@ static convoy_status fit_moments(struct session *session, struct convoy_error *e
     return CONVOY_OK;
 }
 
+static convoy_status sum_processes(double *values, int64_t count, void *context, struct convoy_error *err)
+{
+    (void)context;
+    return ranks_sum_f64(values, count, NULL, err);
+}
+
 convoy_status session_open(const struct settings *settings, bool training, struct session *session, struct convoy_error *err)
 {
     const char *folders[SETTINGS_LIST + 1] = {NULL};
@@ -150,7 +156,12 @@ convoy_status session_open(const struct settings *settings, bool training, struc
     if (status)
         return status;
     session->backends = backends_open(thread_count(settings), folders, session->assign.chooser, err);
-    return session->backends ? CONVOY_OK : CONVOY_FAILED;
+    if (!session->backends)
+        return CONVOY_FAILED;
+    session->exchange = (struct exchange){.sum = sum_processes, .processes = ranks_count()};
+    if (settings->sync_bn && ranks_count() > 1)
+        backends_set_exchange(session->backends, &session->exchange);
+    return CONVOY_OK;
 }
 
 static struct batches_options batches_of(const struct session *session)

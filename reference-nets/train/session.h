@@ -15,6 +15,7 @@ struct session {
     struct model model;
     struct assign assign;
     struct backends *backends;
+    struct exchange exchange;      /* with --sync-bn and several processes                                  */
     struct exec *train, *eval;     /* NULL until session_train, session_eval                                */
     struct optim *optim;
     struct dataset train_whole, train_set, val_set; /* count 0: not opened                                  */
