@@ -1,10 +1,9 @@
 #include "bench/bench.h"
 
 #include "bench/clock.h"
-#include "bench/inputs.h"
+#include "bench/sets.h"
 #include "core/error.h"
 #include "core/loader.h"
-#include "core/slots.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,15 +12,28 @@ enum {
     SLOW_NS = 200000000, /* a call that takes longer is not repeated                           */
     READING_NS = 2500,   /* executes between two readings of the clock last at least this long */
     MOST_ITERATIONS = 1 << 30,
-    LONG_BATCHES = 50 /* a first execute of so many least batches needs no second one       */
+    LONG_BATCHES = 50,          /* a first execute of so many least batches needs no second one       */
+    SLOW_EXECUTE_NS = 250000000 /* not checked for replay                                             */
 };
+
+/* Another plan may round otherwise (another thread's sum comes first), a replayed output differs wholly in what was refreshed. */
+#define LARGEST_DIFFERENCE 0x1p-10
 
 struct bench_case {
     struct convoy_instance *instance;
     struct convoy_plan *plan;
-    struct convoy_tensor tensor[CONVOY_NSLOTS]; /* what this case allocated                                    */
-    struct convoy_tensor prepare_slot[CONVOY_NSLOTS], execute_slot[CONVOY_NSLOTS];
-    struct convoy_args prepare_args, execute_args;
+    union problem problem;
+    struct sets sets;
+    uint64_t prepared_bytes;
+    struct convoy_tensor execute_slot[CONVOY_NSLOTS];
+    uint32_t used[CONVOY_NSLOTS]; /* slots that move with the set                                  */
+    size_t used_count;
+    struct convoy_args execute_args;
+    int64_t set, step; /* of the last execute, and to the next one                      */
+    bool synchronous;
+    uint32_t busy_threads; /* 0: a device works                                              */
+    uint64_t batches;
+    double mean_ns;
     int64_t iterations;
     int64_t stride; /* executes between two readings of the clock; 0: one reading per batch */
 };
@@ -52,86 +64,78 @@ static convoy_status make_plan(struct bench_case *bench, const union problem *pr
     return CONVOY_OK;
 }
 
-static convoy_status allocate(struct bench_case *bench, uint32_t slot, uint64_t bytes, struct convoy_error *err)
+static convoy_status prepare_set(struct convoy_instance *instance, struct convoy_plan *plan, const struct sets *sets, int64_t set,
+                                 struct convoy_error *err)
 {
-    struct convoy_memory *memory = bench->instance->memory;
-    return memory->alloc(memory, bytes, &bench->tensor[slot].buffer, err);
+    struct convoy_tensor slot[CONVOY_NSLOTS];
+    sets_slots(sets, set, slot);
+    const struct convoy_args args = {sizeof args, CONVOY_NSLOTS, slot};
+    const convoy_status status = plan->ops->prepare(plan, &args, err);
+    return status == CONVOY_OK && instance->ops->sync ? instance->ops->sync(instance, err) : status;
 }
 
-/* Writes every page, so that no page fault is timed. */
-static convoy_status touch(struct bench_case *bench, uint32_t slot, uint64_t bytes, struct convoy_error *err)
-{
-    struct convoy_memory *memory = bench->instance->memory;
-    const uint64_t words_bytes = bytes / 4 * 4;
-    const uint32_t zero = 0;
-    convoy_status status = CONVOY_OK;
-    if (words_bytes)
-        status = memory->fill(memory, bench->tensor[slot], words_bytes, zero, err);
-    if (status == CONVOY_OK && bytes > words_bytes) {
-        const struct convoy_tensor tail = {bench->tensor[slot].buffer, words_bytes};
-        status = memory->upload(memory, tail, &zero, bytes - words_bytes, err);
-    }
-    return status;
-}
-
-static convoy_status make_tensors(struct bench_case *bench, const union problem *problem,
-                                  const struct convoy_plan_info *plan_info, uint64_t seed, struct convoy_error *err)
-{
-    struct slot_info slot_info[CONVOY_NSLOTS];
-    slots_describe(problem, slot_info);
-    for (uint32_t slot = 0; slot < CONVOY_NSLOTS; slot++) {
-        const bool scratch = slot == CONVOY_WORKSPACE || slot == CONVOY_PREPARED;
-        const uint64_t bytes = slot == CONVOY_WORKSPACE  ? plan_info->workspace_bytes
-                               : slot == CONVOY_PREPARED ? plan_info->prepared_bytes
-                                                         : (uint64_t)slot_info[slot].bytes;
-        if (!bytes || (!scratch && slot_info[slot].role == SLOT_UNUSED))
-            continue;
-        convoy_status status = allocate(bench, slot, bytes, err);
-        if (status != CONVOY_OK)
-            return status;
-        status = scratch || slot_info[slot].role == SLOT_OUTPUT
-                     ? touch(bench, slot, bytes, err)
-                     : inputs_fill(problem, slot, &slot_info[slot], seed, bench->instance->memory, bench->tensor[slot], err);
-        if (status != CONVOY_OK)
-            return status;
-    }
-
-    /* W goes to prepare, and to execute only where nothing is prepared: a plan that still reads it is found out. */
-    memcpy(bench->prepare_slot, bench->tensor, sizeof bench->tensor);
-    memcpy(bench->execute_slot, bench->tensor, sizeof bench->tensor);
-    if (plan_info->prepared_bytes)
-        bench->execute_slot[CONVOY_W] = (struct convoy_tensor){0};
-    bench->prepare_args = (struct convoy_args){sizeof bench->prepare_args, CONVOY_NSLOTS, bench->prepare_slot};
-    bench->execute_args = (struct convoy_args){sizeof bench->execute_args, CONVOY_NSLOTS, bench->execute_slot};
-    return CONVOY_OK;
-}
-
-static convoy_status prepare(struct bench_case *bench, const struct convoy_plan_info *plan_info, int64_t *best_ns,
-                             struct convoy_error *err)
+static convoy_status prepare(struct bench_case *bench, int64_t *best_ns, struct convoy_error *err)
 {
     *best_ns = 0;
     if (!bench->plan->ops->prepare) {
-        if (plan_info->prepared_bytes)
+        if (bench->prepared_bytes)
             return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "the plan asks for %llu prepared bytes but has no prepare()",
-                               (unsigned long long)plan_info->prepared_bytes);
+                               (unsigned long long)bench->prepared_bytes);
         return CONVOY_OK;
     }
-    for (int repeat = 0; repeat < REPEATS; repeat++) {
+    bool slow = false;
+    for (int64_t call = 0; call < bench->sets.count || (call < REPEATS && !slow); call++) {
         const int64_t start = clock_ns();
-        convoy_status status = bench->plan->ops->prepare(bench->plan, &bench->prepare_args, err);
-        if (status == CONVOY_OK)
-            status = wait_for_work(bench, err);
+        const convoy_status status = prepare_set(bench->instance, bench->plan, &bench->sets, call % bench->sets.count, err);
         const int64_t elapsed_ns = clock_ns() - start;
         if (status != CONVOY_OK)
             return status;
-        *best_ns = repeat == 0 || elapsed_ns < *best_ns ? elapsed_ns : *best_ns;
-        if (elapsed_ns > SLOW_NS)
-            break;
+        *best_ns = call == 0 || elapsed_ns < *best_ns ? elapsed_ns : *best_ns;
+        slow = elapsed_ns > SLOW_NS;
     }
     return CONVOY_OK;
 }
 
-/* `iterations` executes; *total_ns includes the wait at the end, *least_ns is the least time of one execute. */
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* W goes to prepare, and to execute only where nothing is prepared: a plan that still reads it is found out. Sets follow each
+ * other by a step near the golden section of their number, so that no prefetcher sees the next one coming. */
+static void arrange(struct bench_case *bench)
+{
+    sets_slots(&bench->sets, 0, bench->execute_slot);
+    if (bench->prepared_bytes)
+        bench->execute_slot[CONVOY_W] = (struct convoy_tensor){0};
+    bench->execute_args = (struct convoy_args){sizeof bench->execute_args, CONVOY_NSLOTS, bench->execute_slot};
+    for (uint32_t slot = 0; slot < CONVOY_NSLOTS; slot++) {
+        if (bench->execute_slot[slot].buffer)
+            bench->used[bench->used_count++] = slot;
+    }
+    const int64_t count = bench->sets.count;
+    bench->step = count > 2 ? (int64_t)(0.618 * (double)count) : count - 1;
+    while (bench->step > 1 && common_divisor(count, bench->step) != 1)
+        bench->step--;
+}
+
+static void next_set(struct bench_case *bench)
+{
+    const int64_t next = bench->set + bench->step;
+    bench->set = next < bench->sets.count ? next : next - bench->sets.count;
+    for (size_t u = 0; u < bench->used_count; u++) {
+        const uint32_t slot = bench->used[u];
+        bench->execute_slot[slot].offset = (uint64_t)bench->set * bench->sets.stride[slot];
+    }
+}
+
+/* `iterations` executes; *total_ns includes the wait at the end, *least_ns is the least time between two readings of the clock.
+ */
 static convoy_status run_batch(struct bench_case *bench, int64_t *total_ns, int64_t *least_ns, struct convoy_error *err)
 {
     convoy_status (*const execute)(struct convoy_plan *, const struct convoy_args *, struct convoy_error *) =
@@ -142,6 +146,8 @@ static convoy_status run_batch(struct bench_case *bench, int64_t *total_ns, int6
     int64_t last = start;
     for (int64_t done = 0; done < bench->iterations; done += stride) {
         for (int64_t turn = 0; turn < stride; turn++) {
+            if (bench->step)
+                next_set(bench);
             const convoy_status status = execute(bench->plan, &bench->execute_args, err);
             if (status != CONVOY_OK)
                 return status;
@@ -151,13 +157,13 @@ static convoy_status run_batch(struct bench_case *bench, int64_t *total_ns, int6
             least = now - last;
         last = now;
     }
-    *least_ns = least / stride;
+    *least_ns = least;
     if (!bench->stride) {
         const convoy_status status = wait_for_work(bench, err);
         if (status != CONVOY_OK)
             return status;
         last = clock_ns();
-        *least_ns = (last - start) / bench->iterations;
+        *least_ns = last - start;
     }
     *total_ns = last - start;
     return CONVOY_OK;
@@ -165,7 +171,7 @@ static convoy_status run_batch(struct bench_case *bench, int64_t *total_ns, int6
 
 /* Doubles the iterations until a batch is long enough. A synchronous plan gets readings of the clock within the batch, as often
  * as they cost less than about a hundredth. iterations and stride are powers of two, so that a batch is whole strides. */
-static convoy_status calibrate(struct bench_case *bench, bool synchronous, int64_t min_batch_ns, struct convoy_error *err)
+static convoy_status calibrate(struct bench_case *bench, int64_t min_batch_ns, struct convoy_error *err)
 {
     int64_t total_ns, least_ns;
     bench->iterations = 1;
@@ -181,7 +187,7 @@ static convoy_status calibrate(struct bench_case *bench, bool synchronous, int64
             if (total_ns >= min_batch_ns || bench->iterations >= MOST_ITERATIONS)
                 break;
         }
-    if (synchronous) {
+    if (bench->synchronous) {
         bench->stride = 1;
         while (bench->stride < bench->iterations && bench->stride * total_ns < READING_NS * bench->iterations)
             bench->stride *= 2;
@@ -190,13 +196,14 @@ static convoy_status calibrate(struct bench_case *bench, bool synchronous, int64
 }
 
 convoy_status bench_open(struct convoy_instance *instance, const struct convoy_host *host, const union problem *problem,
-                         uint64_t seed, int64_t min_batch_ns, uint64_t mem_limit_bytes, struct bench_case **out,
-                         struct bench_info *info, struct convoy_error *err)
+                         uint64_t seed, int64_t min_batch_ns, uint64_t cold_bytes, uint64_t mem_limit_bytes,
+                         struct bench_case **out, struct bench_info *info, struct convoy_error *err)
 {
     struct bench_case *bench = calloc(1, sizeof *bench);
     if (!bench)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "out of memory for a bench case");
     bench->instance = instance;
+    bench->problem = *problem;
 
     struct convoy_plan_info plan_info;
     struct bench_info found = {0};
@@ -211,14 +218,17 @@ convoy_status bench_open(struct convoy_instance *instance, const struct convoy_h
                         (double)workspace_bytes / 1048576, (double)prepared_bytes / 1048576, (double)mem_limit_bytes / 1048576);
         goto out;
     }
-    status = make_tensors(bench, problem, &plan_info, seed, err);
+    bench->prepared_bytes = prepared_bytes;
+    status = sets_make(&bench->sets, &bench->problem, instance->memory, workspace_bytes, prepared_bytes, cold_bytes, seed, err);
     if (status != CONVOY_OK)
         goto out;
-    status = prepare(bench, &plan_info, &found.prepare_ns, err);
+    arrange(bench);
+    status = prepare(bench, &found.prepare_ns, err);
     if (status != CONVOY_OK)
         goto out;
-    const bool synchronous = !instance->ops->sync && instance->memory == host->memory;
-    status = calibrate(bench, synchronous, min_batch_ns, err);
+    bench->synchronous = !instance->ops->sync && instance->memory == host->memory;
+    bench->busy_threads = bench->synchronous ? host->threads : 0;
+    status = calibrate(bench, min_batch_ns, err);
     if (status != CONVOY_OK)
         goto out;
 
@@ -236,15 +246,71 @@ out:
     return status;
 }
 
-convoy_status bench_batch(struct bench_case *bench, int64_t *mean_ns, int64_t *min_ns, struct convoy_error *err)
+void bench_set_iterations(struct bench_case *bench, int64_t iterations)
+{
+    bench->iterations = iterations;
+    if (bench->stride > iterations)
+        bench->stride = iterations;
+}
+
+convoy_status bench_batch(struct bench_case *bench, struct bench_sample *sample, struct convoy_error *err)
 {
     int64_t total_ns, least_ns;
-    const convoy_status status = run_batch(bench, &total_ns, &least_ns, err);
+    bench->batches++;
+    /* The set that the last execute of this batch will work on, because bench_check looks at that one. */
+    const int64_t last = (bench->set + bench->iterations % bench->sets.count * bench->step) % bench->sets.count;
+    convoy_status status = sets_refresh(&bench->sets, last, bench->batches, err);
     if (status != CONVOY_OK)
         return status;
-    *mean_ns = total_ns / bench->iterations;
-    *min_ns = least_ns;
+    struct interference_mark mark;
+    interference_start(&mark);
+    status = run_batch(bench, &total_ns, &least_ns, err);
+    if (status != CONVOY_OK)
+        return status;
+    interference_stop(&mark, &sample->interference);
+    sample->disturbed = interference_disturbs(&sample->interference, bench->busy_threads);
+    sample->mean_ns = bench->mean_ns = (double)total_ns / (double)bench->iterations;
+    sample->min_ns = (double)least_ns / (double)(bench->stride ? bench->stride : bench->iterations);
     return CONVOY_OK;
+}
+
+convoy_status bench_check(struct bench_case *bench, struct convoy_error *err)
+{
+    if (!bench->batches || bench->mean_ns > SLOW_EXECUTE_NS)
+        return CONVOY_OK;
+    struct convoy_instance *instance = bench->instance;
+    struct convoy_plan *plan = NULL;
+    struct convoy_plan_info info;
+    struct sets sets = {0};
+    double difference = 0;
+    convoy_status status = loader_plan(instance, &bench->problem.head, &plan, &info, err);
+    if (status != CONVOY_OK)
+        return status;
+    status = sets_make(&sets, &bench->problem, instance->memory, info.workspace_bytes, info.prepared_bytes, 0, 0, err);
+    if (status == CONVOY_OK)
+        status = sets_copy_inputs(&bench->sets, bench->set, &sets, err);
+    if (status == CONVOY_OK && info.prepared_bytes)
+        status = prepare_set(instance, plan, &sets, 0, err);
+    struct convoy_tensor slot[CONVOY_NSLOTS];
+    sets_slots(&sets, 0, slot);
+    if (info.prepared_bytes)
+        slot[CONVOY_W] = (struct convoy_tensor){0};
+    const struct convoy_args args = {sizeof args, CONVOY_NSLOTS, slot};
+    if (status == CONVOY_OK)
+        status = plan->ops->execute(plan, &args, err);
+    if (status == CONVOY_OK)
+        status = wait_for_work(bench, err);
+    if (status == CONVOY_OK)
+        status = sets_difference(&bench->sets, bench->set, &sets, &difference, err);
+    if (status == CONVOY_OK && difference > LARGEST_DIFFERENCE)
+        status = convoy_fail(
+            err, CONVOY_FAILED, CONVOY_WHY_OTHER,
+            "the timed calls left other outputs than one call on fresh memory (relative difference %.3g): they did not "
+            "do the work on these inputs",
+            difference);
+    plan->ops->destroy(plan);
+    sets_free(&sets);
+    return status;
 }
 
 convoy_status bench_phases(struct bench_case *bench, const struct convoy_profiler *profiler, struct phases *phases,
@@ -257,11 +323,8 @@ void bench_close(struct bench_case *bench)
 {
     if (!bench)
         return;
-    struct convoy_memory *memory = bench->instance->memory;
     if (bench->plan)
         bench->plan->ops->destroy(bench->plan);
-    for (uint32_t slot = 0; slot < CONVOY_NSLOTS; slot++)
-        if (bench->tensor[slot].buffer)
-            memory->free(memory, bench->tensor[slot].buffer);
+    sets_free(&bench->sets);
     free(bench);
 }

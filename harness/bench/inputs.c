@@ -124,3 +124,16 @@ convoy_status inputs_fill(const union problem *problem, uint32_t slot, const str
     free(block);
     return status;
 }
+
+convoy_status inputs_refresh(const union problem *problem, uint32_t slot, const struct slot_info *info, uint64_t seed,
+                             uint64_t turn, struct convoy_memory *memory, struct convoy_tensor tensor, struct convoy_error *err)
+{
+    /* Beside any batch of timed calls a write of this size is nothing, and on a small tensor it is all of it. */
+    enum { PART = 4096 };
+    const int64_t count = info->elements < PART ? info->elements : PART;
+    float value[PART];
+    make_floats(problem, slot, seed ^ (turn + 1) << 32, value, count);
+    const uint64_t first = rng_below(seed, slot, turn, (uint64_t)(info->elements - count + 1));
+    const struct convoy_tensor part = {tensor.buffer, tensor.offset + 4 * first};
+    return memory->upload(memory, part, value, 4 * (uint64_t)count, err);
+}

@@ -9,4 +9,9 @@
 convoy_status inputs_fill(const union problem *problem, uint32_t slot, const struct slot_info *info, uint64_t seed,
                           struct convoy_memory *memory, struct convoy_tensor tensor, struct convoy_error *err);
 
+/* New data for a part of a float slot that inputs_fill filled, at another place for every turn: little work however large the
+ * tensor is. [instance] */
+convoy_status inputs_refresh(const union problem *problem, uint32_t slot, const struct slot_info *info, uint64_t seed,
+                             uint64_t turn, struct convoy_memory *memory, struct convoy_tensor tensor, struct convoy_error *err);
+
 #endif

@@ -188,7 +188,7 @@ static bool time_once(const struct candidate *candidate, const struct options *o
     struct session *session = &candidate->backend->session;
     struct session_end end;
     *ns = 0;
-    snprintf(request, sizeof request, "open\t%s\t1\t%" PRId64 "\t5000000\t0\t%s", candidate->variant, options->seed, problem);
+    snprintf(request, sizeof request, "open\t%s\t1\t%" PRId64 "\t5000000\t0\t0\t%s", candidate->variant, options->seed, problem);
     if (session_call(session, request, options->timeout_s, &end) == SESSION_ENDED || session_split(session->line, field, 8) != 8)
         return false;
     char id[24];

@@ -87,12 +87,17 @@ convoy_status journal_open(struct journal *journal, const char *command, const s
     convoy_status status = results_open(journal->path, options->resume, &journal->file, err);
     if (status == CONVOY_OK && options->resume)
         status = load_earlier(journal, err);
+    if (status == CONVOY_OK && strcmp(command, "verify"))
+        status = samples_open(journal->path, options->resume, &journal->samples, err);
     return status;
 }
 
 convoy_status journal_close(struct journal *journal, struct convoy_error *err)
 {
-    const convoy_status status = journal->file ? results_close(journal->file, err) : CONVOY_OK;
+    convoy_status status = journal->file ? results_close(journal->file, err) : CONVOY_OK;
+    const convoy_status samples_status = samples_close(journal->samples, err);
+    if (status == CONVOY_OK)
+        status = samples_status;
     free(journal->record);
     free(journal->key);
     free(journal->trusted);
@@ -119,7 +124,7 @@ void journal_start(const struct journal *journal, const struct options *options,
     COPY(record->backend, backend->entry->name);
     COPY(record->variant, candidate->variant);
     record->threads = threads;
-    COPY(record->cache, "hot");
+    COPY(record->cache, options->cold ? "cold" : "hot");
     record->seed = options->seed;
     COPY(record->machine, journal->machine.id);
     COPY(record->cpu, journal->machine.cpu);
@@ -127,8 +132,8 @@ void journal_start(const struct journal *journal, const struct options *options,
     COPY(record->plugin_version, backend->version);
     COPY(record->plugin_hash, backend->entry->hash);
     utc_now(record->utc, sizeof record->utc, "%Y-%m-%dT%H:%M:%SZ");
-    snprintf(record->repro, sizeof record->repro, "convoy %s -b %s '%s' --seed %lld --threads %lld", journal->command, name,
-             record->problem, (long long)options->seed, (long long)threads);
+    snprintf(record->repro, sizeof record->repro, "convoy %s -b %s '%s' --seed %lld --threads %lld%s", journal->command, name,
+             record->problem, (long long)options->seed, (long long)threads, options->cold ? " --cache cold" : "");
 }
 
 const struct record *journal_find(const struct journal *journal, const struct record *record)

@@ -7,6 +7,7 @@
 #include "cli/opt.h"
 #include "core/record.h"
 #include "report/results.h"
+#include "report/samples.h"
 #include "report/table.h"
 #include "core/machine.h"
 
@@ -14,6 +15,7 @@ struct journal {
     const char *command;
     struct machine machine;
     struct results_file *file; /* NULL: no -o                                                     */
+    struct samples_file *samples; /* beside it; NULL: none (verify measures nothing)                */
     char path[4096];
     struct record *record;
     uint64_t *key; /* hash of what makes a row a case                                   */

@@ -9,8 +9,7 @@ static void copy_field(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from);
 }
 
-/* Fills what the plugin says of itself, or the reason why it cannot be used. */
-static void introduce(struct backend *backend, int64_t timeout_s)
+void lineup_introduce(struct backend *backend, int64_t timeout_s)
 {
     struct session_end end;
     char *field[8];
@@ -92,7 +91,7 @@ static convoy_status select_by_name(struct lineup *lineup, const char *selection
     if (!backend)
         return unknown_backend(lineup, selection, err);
     if (!backend->usable && !backend->reason[0])
-        introduce(backend, timeout_s);
+        lineup_introduce(backend, timeout_s);
     if (!backend->usable)
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "-b %s cannot be used: %s", selection, backend->reason);
     if (!colon) {
@@ -136,7 +135,7 @@ convoy_status lineup_open(const struct options *options, struct lineup *lineup, 
     for (size_t b = 0; b < options->backends.count && status == CONVOY_OK; b++)
         status = select_by_name(lineup, options->backends.item[b], options->timeout_s, err);
     for (size_t b = 0; b < lineup->backends && !options->backends.count; b++) {
-        introduce(&lineup->backend[b], options->timeout_s);
+        lineup_introduce(&lineup->backend[b], options->timeout_s);
         if (lineup->backend[b].usable && options->first_variants)
             add_candidate(lineup, &lineup->backend[b], lineup->backend[b].variant[0]);
         else if (lineup->backend[b].usable)

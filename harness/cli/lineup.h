@@ -38,6 +38,9 @@ struct lineup {
 convoy_status lineup_open(const struct options *options, struct lineup *lineup, struct convoy_error *err);
 void lineup_close(struct lineup *lineup);
 
+/* Starts the backend's worker and asks it who it is: fills usable and what goes with it, or the reason. */
+void lineup_introduce(struct backend *backend, int64_t timeout_s);
+
 /* "im2col:panel", or "naive" where there are no variants. */
 void candidate_name(const struct candidate *candidate, char *buf, size_t size);
 

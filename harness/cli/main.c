@@ -26,14 +26,36 @@ static const struct command commands[] = {
      CMD_VERIFY, cmd_verify},
     {"bench", "[options] [PROBLEM...]",
      "Times backends in interleaved rounds, after each has passed verification on the very shape.",
-     "Rows of tables are timed forward unless --pass says otherwise. GFLOP/s are effective: the operations of the direct "
-     "algorithm,\n"
-     "whatever was computed, over the median. Exit code: 0 done, 1 a backend failed verification, 3 interrupted, 4 "
+     "Rows of tables are timed forward unless --pass says otherwise. A round is one batch of each, of 5 ms or more; 3 rounds "
+     "are\n"
+     "discarded and 12 to 40 kept, until the lead of the fastest is clear; one candidate runs twice, as the noise floor. "
+     "--rounds N is a\n"
+     "quick look without either. The batches themselves go to FILE.samples.csv beside -o FILE.csv. GFLOP/s are effective: the\n"
+     "operations of the direct algorithm, whatever was computed, over the median. Exit code: 0 done, 1 a backend failed "
+     "verification, 3 interrupted, 4 "
      "usage.\n\nexamples:\n"
      "  convoy bench --table vgg-d --op conv --threads 1 -o results/\n"
      "  convoy bench -b im2col:panel -b im2col:whole 'conv_fwd:n1c256h56k256kh3p1'\n"
      "  convoy bench --table resnet50 -o bench.csv --resume\n",
      CMD_BENCH, cmd_bench},
+    {"compare", "[options] OLD NEW [PROBLEM...]",
+     "Has a new build of a plugin become slower? One interleaved run, or two result files.",
+     "OLD and NEW are files convoy_NAME.so or names of backends, either with :VARIANT; both run in two workers each, so that a "
+     "build is\n"
+     "also compared with itself: that is the noise floor. A change is called where the exact 95 % interval excludes none, the "
+     "p-value\n"
+     "holds after Holm's correction, the effect is 3 % and twice the noise floor, and a second run in new workers finds it "
+     "again.\n"
+     "Else: equivalent (the interval is within 3 %), or inconclusive. Without a table or a problem the table lecture is taken.\n"
+     "OLD.csv NEW.csv compares two files of `bench`: weaker evidence, from 10 %.\n"
+     "Exit code: 0 no regression, 1 NEW is wrong somewhere, 2 a network regressed or NEW declines what OLD does, 3 "
+     "inconclusive,\n"
+     "4 usage.\n\nexamples:\n"
+     "  convoy compare old/convoy_direct.so build/plugins/convoy_direct.so --table resnet50 --summary summary.md --junit "
+     "compare.xml\n"
+     "  convoy compare winograd:f4 winograd:f6 --table vgg-d --op conv --gate layers\n"
+     "  convoy compare results/m/monday-bench.csv results/m/tuesday-bench.csv\n",
+     CMD_COMPARE, cmd_compare},
     {"conform", "[options] PLUGIN.so",
      "Judges one plugin against the contract of the ABI, as a report that its author can act on.",
      "Contract rules, what it can do and why not the rest, errors in units of the bound, and its speed beside im2col. A backend "
@@ -49,9 +71,17 @@ static const struct command commands[] = {
      CMD_RUN, cmd_run},
     {"regress", "PROBLEM --name NAME --why SENTENCE",
      "Keeps a failing case: appends it to the table regress, which every verification can run.",
-     "A problem that is there already is not added twice. --table FILE.csv keeps it in another table.\n\nexample:\n"
+     "A problem that is there already is not added twice. --table FILE.csv keeps it in another table. For regressions of speed "
+     "see\n"
+     "`convoy compare`.\n\nexample:\n"
      "  convoy regress 'conv_fwd:c3h9k4kh3s2p1' --name odd-stride-2 --why \"The last row was dropped where h is odd.\"\n",
      CMD_REGRESS, cmd_regress},
+    {"history", "[options] [FILE-OR-FOLDER...]", "Shows how network totals went over time, per machine, from result files.",
+     "Reads the bench rows of all .csv files (default: below results) and prints trends. They gate nothing: between two days "
+     "the\n"
+     "machine changes too; `convoy compare` measures two builds in one run.\n\nexamples:\n"
+     "  convoy history\n  convoy history -b direct results/amd-epyc-2c-1a2b3c4d\n",
+     CMD_HISTORY, cmd_history},
     {"new-kernel", "NAME", "Makes a working kernel folder from the template.", "example:\n  convoy new-kernel direct7\n",
      CMD_NEW_KERNEL, cmd_new_kernel},
 };

@@ -6,7 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_LIST, KIND_TEXT, KIND_FLAG, KIND_COUNT, KIND_SECONDS, KIND_BYTES, KIND_FAMILY, KIND_PASS, KIND_THREADS };
+enum kind {
+    KIND_LIST,
+    KIND_TEXT,
+    KIND_FLAG,
+    KIND_CACHE,
+    KIND_GATE,
+    KIND_COUNT,
+    KIND_SECONDS,
+    KIND_PERCENT,
+    KIND_BYTES,
+    KIND_FAMILY,
+    KIND_PASS,
+    KIND_THREADS
+};
 
 struct spec {
     const char *name;
@@ -19,36 +32,51 @@ struct spec {
 };
 
 #define AT(member) offsetof(struct options, member)
-enum { CMD_CASES = CMD_VERIFY | CMD_BENCH, CMD_PLUGINS = CMD_CASES | CMD_LIST | CMD_RUN | CMD_CONFORM };
+enum {
+    CMD_CASES = CMD_VERIFY | CMD_BENCH | CMD_COMPARE,
+    CMD_TIMES = CMD_BENCH | CMD_COMPARE,
+    CMD_LINEUP = CMD_VERIFY | CMD_BENCH,
+    CMD_PLUGINS = CMD_CASES | CMD_LIST | CMD_RUN | CMD_CONFORM
+};
 static const struct spec specs[] = {
     {"backend", 'b', "NAME[:VARIANT]", "backend to use; repeatable (default: all, in all variants)", KIND_LIST, AT(backends),
-     CMD_PLUGINS, 0},
+     CMD_LINEUP | CMD_LIST | CMD_RUN | CMD_CONFORM | CMD_HISTORY, 0},
     {"first-variants", 0, NULL, "without -b: only the first variant of each backend, its default", KIND_FLAG, AT(first_variants),
-     CMD_CASES, 0},
+     CMD_LINEUP, 0},
     {"table", 't', "NAME-OR-FILE", "layer table; repeatable (`convoy table` lists them)", KIND_LIST, AT(tables),
      CMD_CASES | CMD_REGRESS, 0},
     {"pass", 0, "PASS", "fwd, bwd-data, bwd-weights or all", KIND_PASS, AT(passes), CMD_CASES, 0},
     {"op", 0, "OP", "conv, pool, bn, eltwise or all", KIND_FAMILY, AT(families), CMD_CASES | CMD_TABLE, 0},
     {"batch", 0, "N", "batch size in place of the table's", KIND_COUNT, AT(batch), CMD_CASES, 1},
-    {"threads", 0, "N[,N]", "thread counts (default: verify all cores, bench 1 and all cores)", KIND_THREADS, AT(threads),
-     CMD_CASES | CMD_RUN | CMD_CONFORM, 0},
+    {"threads", 0, "N[,N]", "thread counts (default: verify all cores, bench 1 and all cores, compare 1)", KIND_THREADS,
+     AT(threads), CMD_CASES | CMD_RUN | CMD_CONFORM, 0},
     {"seed", 0, "N", "seed of the data (default 1)", KIND_COUNT, AT(seed), CMD_CASES | CMD_CONFORM, 0},
     {"timeout", 0, "SECONDS", "limit for one case; a plugin that hangs gets TIMEOUT (default 120)", KIND_COUNT, AT(timeout_s),
      CMD_PLUGINS, 1},
     {"mem-limit", 0, "BYTES", "most workspace and prepared weights a plan may ask for (suffix K, M, G)", KIND_BYTES,
      AT(mem_limit_bytes), CMD_CASES | CMD_RUN, 0},
-    {"rounds", 0, "N", "interleaved rounds per case (default 9)", KIND_COUNT, AT(rounds), CMD_BENCH, 1},
+    {"rounds", 0, "N", "exactly N interleaved rounds (default: 3 discarded, then 12 to 40 until the answer is clear)", KIND_COUNT,
+     AT(rounds), CMD_TIMES, 1},
     {"budget", 0, "SECONDS", "a candidate gets no further round once its rounds took this long (default 4)", KIND_SECONDS,
-     AT(budget_s), CMD_BENCH, 0},
+     AT(budget_s), CMD_TIMES, 0},
+    {"cache", 0, "hot|cold", "hot (default): always the same tensors; cold: sets of tensors in turn, three times the last cache",
+     KIND_CACHE, AT(cold), CMD_TIMES, 0},
+    {"threshold", 0, "PERCENT", "changes below this do not count (default 3, between two files 10)", KIND_PERCENT,
+     AT(threshold_pct), CMD_COMPARE, 0},
+    {"gate", 0, "network|layers", "what makes exit code 2: the network as a whole (default), or any layer", KIND_GATE,
+     AT(gate_layers), CMD_COMPARE, 0},
+    {"variant", 0, "NAME", "variant of both builds (default: their first)", KIND_TEXT, AT(variant), CMD_COMPARE, 0},
+    {"summary", 0, "FILE.md", "append the verdicts as Markdown, as for $GITHUB_STEP_SUMMARY", KIND_TEXT, AT(summary), CMD_COMPARE,
+     0},
     {"verified", 0, "FILE.csv", "take verdicts from these rows of `verify` where plugin file, problem, threads and seed agree",
-     KIND_TEXT, AT(verified), CMD_BENCH, 0},
+     KIND_TEXT, AT(verified), CMD_TIMES, 0},
     {"strict", 0, NULL, "MARGINAL counts as a failure", KIND_FLAG, AT(strict), CMD_CASES | CMD_CONFORM, 0},
     {"output", 'o', "FILE.csv", "append each row to this file as it is finished; a folder gets MACHINE/UTC-REVISION-COMMAND.csv",
      KIND_TEXT, AT(output), CMD_CASES, 0},
-    {"junit", 0, "FILE.xml", "also write the verdicts as JUnit XML", KIND_TEXT, AT(junit), CMD_VERIFY, 0},
+    {"junit", 0, "FILE.xml", "also write the verdicts as JUnit XML", KIND_TEXT, AT(junit), CMD_VERIFY | CMD_COMPARE, 0},
     {"why", 0, "SENTENCE", "why the case is kept: what went wrong once", KIND_TEXT, AT(why), CMD_REGRESS, 0},
     {"name", 0, "NAME", "short name of the case, letters, digits and dashes", KIND_TEXT, AT(name), CMD_REGRESS, 0},
-    {"resume", 0, NULL, "go on with the cases that FILE.csv does not hold yet", KIND_FLAG, AT(resume), CMD_CASES, 0},
+    {"resume", 0, NULL, "go on with the cases that FILE.csv does not hold yet", KIND_FLAG, AT(resume), CMD_LINEUP, 0},
     {"plugin", 0, "FILE-OR-DIR", "also look for plugins here, before all other places; repeatable", KIND_LIST, AT(plugins),
      CMD_PLUGINS, 0},
     {"in-process", 0, NULL, "load plugins into this process, for debuggers: a crash ends the run", KIND_FLAG, AT(in_process),
@@ -145,6 +173,24 @@ static convoy_status assign(const struct spec *spec, const char *value, struct o
     case KIND_FLAG:
         *(bool *)member = true;
         return CONVOY_OK;
+    case KIND_CACHE:
+        if (strcmp(value, "hot") && strcmp(value, "cold"))
+            return invalid(err, spec->name, value, "hot or cold");
+        *(bool *)member = !strcmp(value, "cold");
+        return CONVOY_OK;
+    case KIND_GATE:
+        if (strcmp(value, "network") && strcmp(value, "layers"))
+            return invalid(err, spec->name, value, "network or layers");
+        *(bool *)member = !strcmp(value, "layers");
+        return CONVOY_OK;
+    case KIND_PERCENT: {
+        char *end = NULL;
+        const double percent = strtod(value, &end);
+        if (end == value || *end || !(percent > 0) || percent > 1000)
+            return invalid(err, spec->name, value, "a positive percentage");
+        *(double *)member = percent;
+        return CONVOY_OK;
+    }
     case KIND_TEXT:
         *(const char **)member = value;
         return CONVOY_OK;
@@ -208,7 +254,7 @@ static const struct spec *find_letter(const struct command *command, char letter
 
 convoy_status opt_parse(const struct command *command, int argc, char **argv, struct options *options, struct convoy_error *err)
 {
-    *options = (struct options){.seed = 1, .timeout_s = 120, .rounds = 9, .budget_s = 4};
+    *options = (struct options){.seed = 1, .timeout_s = 120, .budget_s = 4};
     bool only_arguments = false;
     for (int a = 0; a < argc; a++) {
         const char *word = argv[a];

@@ -26,6 +26,10 @@ struct options {
     const char *output, *verified, *junit, *why, *name;
     const char *slot_file[CONVOY_NSLOTS];
     bool resume, strict, in_process, first_variants, quiet, help;
+    bool cold;                         /* caches, not hot                                                 */
+    bool gate_layers;                  /* compare: one layer that regressed is enough                     */
+    double threshold_pct;              /* compare: smaller changes do not count; 0: the command's default */
+    const char *summary, *variant;
 };
 
 struct command {
@@ -41,7 +45,9 @@ enum command_bit {
     CMD_RUN = 16,
     CMD_NEW_KERNEL = 32,
     CMD_REGRESS = 64,
-    CMD_CONFORM = 128
+    CMD_CONFORM = 128,
+    CMD_COMPARE = 256,
+    CMD_HISTORY = 512
 };
 
 /* argv after the command's name. On failure a sentence that names the option, and CONVOY_INVALID. Strings are borrowed. */

@@ -217,7 +217,7 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
         id++;
     if (id == MAX_BENCHES)
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "more than %d open cases", MAX_BENCHES);
-    convoy_status status = problem_parse(field[6], &problem, err);
+    convoy_status status = problem_parse(field[7], &problem, err);
     if (status == CONVOY_OK)
         status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
     struct bench_info info;
@@ -227,7 +227,7 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
         status = opened->instance->ops->supports(opened->instance, &problem.head, err);
     if (status == CONVOY_OK)
         status = bench_open(opened->instance, host_table(opened->host), &problem, whole(field[3]), (int64_t)whole(field[4]),
-                            whole(field[5]), &worker->bench[id], &info, err);
+                            whole(field[5]), whole(field[6]), &worker->bench[id], &info, err);
     if (status != CONVOY_OK) {
         worker->bench[id] = NULL;
         return status;
@@ -253,10 +253,39 @@ static convoy_status serve_batch(struct worker *worker, char **field, size_t fie
     struct bench_case **bench = bench_at(worker, field[1], err);
     if (!bench)
         return CONVOY_INVALID;
-    int64_t mean_ns = 0, min_ns = 0;
-    const convoy_status status = bench_batch(*bench, &mean_ns, &min_ns, err);
+    struct bench_sample sample = {0};
+    const convoy_status status = bench_batch(*bench, &sample, err);
+    const struct interference *seen = &sample.interference;
     if (status == CONVOY_OK)
-        reply(worker, "ok\t%lld\t%lld", (long long)mean_ns, (long long)min_ns);
+        reply(worker, "ok\t%.17g\t%.17g\t%lld\t%lld\t%lld\t%lld\t%lld\t%lld\t%.3g\t%lld\t%d", sample.mean_ns, sample.min_ns,
+              (long long)seen->wall_ns, (long long)seen->cpu_ns, (long long)seen->waited_ns, (long long)seen->voluntary,
+              (long long)seen->involuntary, (long long)seen->stolen_ns, seen->load, (long long)seen->mhz, sample.disturbed);
+    return status;
+}
+
+static convoy_status serve_iterations(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct bench_case **bench = bench_at(worker, field[1], err);
+    const uint64_t iterations = whole(field[2]);
+    if (!bench)
+        return CONVOY_INVALID;
+    if (iterations == 0 || iterations > 1u << 30 || (iterations & (iterations - 1)))
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "an iteration count is a power of two, not %s", field[2]);
+    bench_set_iterations(*bench, (int64_t)iterations);
+    reply(worker, "ok");
+    return CONVOY_OK;
+}
+
+static convoy_status serve_check(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct bench_case **bench = bench_at(worker, field[1], err);
+    if (!bench)
+        return CONVOY_INVALID;
+    const convoy_status status = bench_check(*bench, err);
+    if (status == CONVOY_OK)
+        reply(worker, "ok");
     return status;
 }
 
@@ -367,11 +396,11 @@ static const struct request {
     size_t fields; /* at least, the name included */
     convoy_status (*serve)(struct worker *worker, char **field, size_t fields, struct convoy_error *err);
 } requests[] = {
-    {"hello", 1, serve_hello}, {"supports", 3, serve_supports}, {"verify", 8, serve_verify},
-    {"open", 7, serve_open},   {"batch", 2, serve_batch},       {"close", 2, serve_close},
-    {"probe", 2, serve_probe}, {"run", 5, serve_run},           {"conform", 4, serve_conform},
-    {"bandwidth", 2, serve_bandwidth},
-    {"phases", 2, serve_phases},
+    {"hello", 1, serve_hello},     {"supports", 3, serve_supports}, {"verify", 8, serve_verify},
+    {"open", 8, serve_open},       {"batch", 2, serve_batch},       {"iterations", 3, serve_iterations},
+    {"check", 2, serve_check},     {"phases", 2, serve_phases},     {"close", 2, serve_close},
+    {"probe", 2, serve_probe},     {"run", 5, serve_run},           {"bandwidth", 2, serve_bandwidth},
+    {"conform", 4, serve_conform},
 };
 
 static void serve_line(struct worker *worker, char *line)

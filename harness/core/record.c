@@ -15,7 +15,8 @@
     }
 
 const struct record_column record_columns[] = {
-    COLUMN(RECORD_TEXT, command, "what made the row: verify (is it right) or bench (how fast is it)"),
+    COLUMN(RECORD_TEXT, command,
+           "what made the row: verify (is it right), bench (how fast is it) or compare (has it become slower)"),
     COLUMN(RECORD_TEXT, network, "network or table that the layer was taken from; empty for a problem given by hand"),
     COLUMN(RECORD_TEXT, layer, "layer's name in that network"),
     COLUMN(RECORD_INT, count,
@@ -47,6 +48,16 @@ const struct record_column record_columns[] = {
     COLUMN(RECORD_INT, mad_ns, "ns, median absolute deviation of the rounds from median_ns; above 5 % of it the row is noisy"),
     COLUMN(RECORD_INT, rounds, "interleaved rounds measured"),
     COLUMN(RECORD_INT, iterations, "executions per round"),
+    COLUMN(RECORD_INT, low_ns, "ns, lower end of the exact 95 % interval of median_ns (sign test); empty below 6 rounds"),
+    COLUMN(RECORD_INT, high_ns, "ns, upper end of that interval"),
+    COLUMN(RECORD_INT, p5_ns, "ns, 5th percentile of the rounds"),
+    COLUMN(RECORD_INT, p95_ns, "ns, 95th percentile of the rounds"),
+    COLUMN(RECORD_INT, disturbed,
+           "rounds whose batch shared its processors: over 1 % stolen, over 5 % waited for, or one thread that computed less "
+           "than 95 %"),
+    COLUMN(
+        RECORD_REAL, noise_pct,
+        "noise floor in percent: how far two workers with the same plugin file were apart on this case; empty: no control ran"),
     COLUMN(RECORD_REAL, gflops,
            "effective 10^9 operations per second at median_ns, with the operations of the direct algorithm for every algorithm: "
            "2×n×k×oh×ow×(c/g)×kh×kw for convolutions, one per window tap for pooling"),
@@ -68,6 +79,15 @@ const struct record_column record_columns[] = {
            "in its place"),
     COLUMN(RECORD_INT, workspace_bytes, "bytes of scratch memory that the plan asks for"),
     COLUMN(RECORD_INT, prepared_bytes, "bytes of prepared weights; 0: the plan reads the weights themselves"),
+    COLUMN(RECORD_INT, baseline_ns,
+           "ns per execution of the build compared with; in compare rows both are medians of the batches' least times"),
+    COLUMN(RECORD_REAL, ratio, "time over the baseline's, the median over the rounds; above 1 is slower"),
+    COLUMN(RECORD_REAL, ratio_low, "lower end of the 95 % interval of ratio"),
+    COLUMN(RECORD_REAL, ratio_high, "upper end of that interval"),
+    COLUMN(RECORD_REAL, p_holm, "p-value that ratio is 1, corrected after Holm for the layers of the network"),
+    COLUMN(RECORD_REAL, p_equivalent,
+           "p-value of the two one-sided tests that ratio is outside the threshold (TOST); small: equivalent"),
+    COLUMN(RECORD_TEXT, baseline_hash, "hash of the baseline's plugin file"),
     COLUMN(RECORD_INT, seed, "seed of the data"),
     COLUMN(RECORD_TEXT, machine,
            "id of the machine: processor, cores and a hash of its caches and memory; the folder under results"),

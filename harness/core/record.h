@@ -11,7 +11,7 @@ enum { RECORD_PHASES_BYTES = 256 };
 
 /* Absent numbers: INT64_MIN and NaN; both are written as an empty field. */
 struct record {
-    char command[16];         /* "verify" or "bench"                                                    */
+    char command[16];         /* "verify", "bench" or "compare"                                                    */
     char network[48], layer[64];
     int64_t count;            /* how often the network has this layer                                   */
     char problem[256];
@@ -27,12 +27,17 @@ struct record {
     double l2_rel, max_rel;   /* |y-r|_2/|r|_2, max|y-r|/max|r|                                         */
     double backward_error;    /* max |y-r|/D in units of 2^-24                                          */
     int64_t plan_ns, prepare_ns, median_ns, min_ns, mad_ns, rounds, iterations;
+    int64_t low_ns, high_ns, p5_ns, p95_ns, disturbed;
+    double noise_pct;         /* A/A: the same plugin file against itself                               */
     double gflops, pct_peak, peak_gflops;
     double pct_roof, roof_gbps;
     char roof[8];             /* "FMA", "L2", "L3" or "DRAM"                                            */
     char phases[RECORD_PHASES_BYTES]; /* "multiply=1200 reorder=340"                                            */
     int64_t without_moves_ns;
     int64_t workspace_bytes, prepared_bytes;
+    int64_t baseline_ns;      /* "compare": the other build's time, and this one's over it              */
+    double ratio, ratio_low, ratio_high, p_holm, p_equivalent;
+    char baseline_hash[24];
     int64_t seed;
     char machine[64], cpu[96], plugin_version[32], plugin_hash[24], revision[48], utc[24];
     char repro[512];

@@ -148,7 +148,7 @@ static convoy_status open_fake(struct fake *fake, uint64_t limit_bytes, struct b
                                struct convoy_error *err)
 {
     const union problem problem = parsed("conv_fwd:n1c3h8k4kh3p1");
-    return bench_open(&fake->base, host_table(host), &problem, 1, BATCH_NS, limit_bytes, bench, info, err);
+    return bench_open(&fake->base, host_table(host), &problem, 1, BATCH_NS, 0, limit_bytes, bench, info, err);
 }
 
 static void plan_without_preparation_reads_weights(void **state)
@@ -173,10 +173,10 @@ static void plan_without_preparation_reads_weights(void **state)
     assert_true(info.iterations >= 1);
     assert_int_equal(info.iterations & (info.iterations - 1), 0);
     const int64_t before = fake.executes;
-    int64_t mean_ns, min_ns;
-    assert_int_equal(bench_batch(bench, &mean_ns, &min_ns, &err), CONVOY_OK);
+    struct bench_sample sample;
+    assert_int_equal(bench_batch(bench, &sample, &err), CONVOY_OK);
     assert_int_equal(fake.executes - before, info.iterations);
-    assert_true(min_ns >= 0 && min_ns <= mean_ns);
+    assert_true(sample.min_ns >= 0 && sample.min_ns <= sample.mean_ns);
     bench_close(bench);
     assert_int_equal(fake.plans_alive, 0);
 }
@@ -206,11 +206,11 @@ static void asynchronous_work_is_waited_for_once_per_batch(void **state)
     struct convoy_error err = error_none();
     assert_int_equal(open_fake(&fake, 0, &bench, &info, &err), CONVOY_OK);
     const int64_t syncs = fake.syncs, executes = fake.executes;
-    int64_t mean_ns, min_ns;
-    assert_int_equal(bench_batch(bench, &mean_ns, &min_ns, &err), CONVOY_OK);
+    struct bench_sample sample;
+    assert_int_equal(bench_batch(bench, &sample, &err), CONVOY_OK);
     assert_int_equal(fake.syncs - syncs, 1);
     assert_int_equal(fake.executes - executes, info.iterations);
-    assert_int_equal(min_ns, mean_ns);
+    assert_true(sample.min_ns == sample.mean_ns);
     bench_close(bench);
 }
 
@@ -449,13 +449,13 @@ static void every_operation_stays_finite_on_naive(void **state)
         const union problem problem = parsed(text[at]);
         struct bench_case *bench;
         struct bench_info info;
-        int64_t mean_ns, min_ns;
+        struct bench_sample sample;
         not_finite = 0;
-        if (bench_open(instance, host_table(host), &problem, 3, 20 * BATCH_NS, 0, &bench, &info, &err) != CONVOY_OK)
+        if (bench_open(instance, host_table(host), &problem, 3, 20 * BATCH_NS, 0, 0, &bench, &info, &err) != CONVOY_OK)
             fail_msg("%s: %s", text[at], err.text);
-        if (bench_batch(bench, &mean_ns, &min_ns, &err) != CONVOY_OK)
+        if (bench_batch(bench, &sample, &err) != CONVOY_OK)
             fail_msg("%s: %s", text[at], err.text);
-        assert_true(min_ns <= mean_ns);
+        assert_true(sample.min_ns <= sample.mean_ns);
         bench_close(bench);
         if (not_finite)
             fail_msg("%s: %lld values are not finite after the batches", text[at], (long long)not_finite);

@@ -23,7 +23,7 @@ enum verdict {
     VERDICT_FPENV,             /* rounding or flush modes changed                                     */
     VERDICT_LEAK,
     VERDICT_OOM,
-    VERDICT_INVALID_PERF,      /* faster than the measured roof                                       */
+    VERDICT_INVALID_PERF,      /* timed, but not at work: faster than the roof, or stale outputs      */
     VERDICT_CONTRACT,          /* another rule of the ABI broken: the reason says which               */
     VERDICT_COUNT
 };
