@@ -1,5 +1,5 @@
-/* Every geometric change is one affine map from pixels of the output to pixels of the sample, read bilinearly, so that a sample is
- * resampled once; without one, pixels are copied. Order of the draws is fixed: a draw that is off changes no other. */
+/* Every geometric change is one affine map from pixels of the output to pixels of the sample, read bilinearly, so that a sample
+ * is resampled once; without one, pixels are copied. Order of the draws is fixed: a draw that is off changes no other. */
 #include "data/augment.h"
 
 #include "core/rng.h"
@@ -8,8 +8,21 @@
 #include <math.h>
 
 enum draw {
-    DRAW_FLIP, DRAW_TOP, DRAW_LEFT, DRAW_ANGLE, DRAW_SCALE, DRAW_SHIFT_H, DRAW_SHIFT_W, DRAW_AREA, DRAW_ASPECT, DRAW_BRIGHTNESS,
-    DRAW_CONTRAST, DRAW_CUT_H, DRAW_CUT_W, DRAW_COLOUR, DRAW_BETA = 64
+    DRAW_FLIP,
+    DRAW_TOP,
+    DRAW_LEFT,
+    DRAW_ANGLE,
+    DRAW_SCALE,
+    DRAW_SHIFT_H,
+    DRAW_SHIFT_W,
+    DRAW_AREA,
+    DRAW_ASPECT,
+    DRAW_BRIGHTNESS,
+    DRAW_CONTRAST,
+    DRAW_CUT_H,
+    DRAW_CUT_W,
+    DRAW_COLOUR,
+    DRAW_BETA = 64
 };
 
 enum { STREAM_AUGMENT = 0x40000000 };
@@ -40,7 +53,8 @@ static bool is_copy(const struct augment_options *o)
 }
 
 /* A network's window about the middle of the sample, or at random inside of it grown by pad_crop. */
-static void window(const struct batches_options *o, const struct dataset *set, struct augment_key key, int64_t *top, int64_t *left)
+static void window(const struct batches_options *o, const struct dataset *set, struct augment_key key, int64_t *top,
+                   int64_t *left)
 {
     const int32_t pad = o->augment.pad_crop;
     const int64_t room_h = set->h + 2 * (int64_t)pad - o->h, room_w = set->w + 2 * (int64_t)pad - o->w;
@@ -65,7 +79,8 @@ static struct affine geometry(const struct batches_options *o, const struct data
         box_top = unit(key, DRAW_TOP) * (set->h - box_h);
         box_left = unit(key, DRAW_LEFT) * (set->w - box_w);
     }
-    const double turn = spread(key, DRAW_ANGLE, g->rotate_degrees) * acos(-1) / 180, zoom = 1 / (1 + spread(key, DRAW_SCALE, g->scale));
+    const double turn = spread(key, DRAW_ANGLE, g->rotate_degrees) * acos(-1) / 180,
+                 zoom = 1 / (1 + spread(key, DRAW_SCALE, g->scale));
     const double step_h = box_h / o->h * zoom, step_w = box_w / o->w * zoom;
     const double middle_h = box_top + box_h / 2 + spread(key, DRAW_SHIFT_H, g->shift) * set->h;
     const double middle_w = box_left + box_w / 2 + spread(key, DRAW_SHIFT_W, g->shift) * set->w;
@@ -84,11 +99,14 @@ static float bilinear(const float *plane, int32_t height, int32_t width, double 
 {
     const double h0 = floor(h), w0 = floor(w), fh = h - h0, fw = w - w0;
     const int64_t top = (int64_t)h0, left = (int64_t)w0;
-    return (float)((1 - fh) * ((1 - fw) * pixel(plane, height, width, top, left) + fw * pixel(plane, height, width, top, left + 1)) +
-                   fh * ((1 - fw) * pixel(plane, height, width, top + 1, left) + fw * pixel(plane, height, width, top + 1, left + 1)));
+    return (
+        float)((1 - fh) * ((1 - fw) * pixel(plane, height, width, top, left) + fw * pixel(plane, height, width, top, left + 1)) +
+               fh *
+                   ((1 - fw) * pixel(plane, height, width, top + 1, left) + fw * pixel(plane, height, width, top + 1, left + 1)));
 }
 
-static void resample(const struct batches_options *o, const struct dataset *set, struct augment_key key, const float *plane, float *to)
+static void resample(const struct batches_options *o, const struct dataset *set, struct augment_key key, const float *plane,
+                     float *to)
 {
     const bool flip = o->augment.flip && unit(key, DRAW_FLIP) < 0.5, copy = is_copy(&o->augment);
     const struct affine map = geometry(o, set, key);
@@ -97,8 +115,9 @@ static void resample(const struct batches_options *o, const struct dataset *set,
     for (int32_t h = 0; h < o->h; h++) {
         for (int32_t w = 0; w < o->w; w++) {
             const int32_t from = flip ? o->w - 1 - w : w;
-            to[h * o->w + w] = copy ? pixel(plane, set->h, set->w, top + h, left + from)
-                                    : bilinear(plane, set->h, set->w, map.top + map.a * h + map.b * from, map.left + map.c * h + map.d * from);
+            to[h * o->w + w] =
+                copy ? pixel(plane, set->h, set->w, top + h, left + from)
+                     : bilinear(plane, set->h, set->w, map.top + map.a * h + map.b * from, map.left + map.c * h + map.d * from);
         }
     }
 }
@@ -135,7 +154,8 @@ static void cut(const struct batches_options *o, struct augment_key key, float *
 }
 
 /* A plane of the sample for channel c of the network. */
-static const float *source_plane(const struct batches_options *o, const struct dataset *set, const float *from, int32_t c, float *scratch)
+static const float *source_plane(const struct batches_options *o, const struct dataset *set, const float *from, int32_t c,
+                                 float *scratch)
 {
     const int64_t plane = (int64_t)set->h * set->w;
     if (set->c == o->c)
@@ -157,8 +177,8 @@ int64_t augment_scratch(const struct batches_options *options, const struct data
     return (int64_t)set->h * set->w;
 }
 
-void augment_sample(const struct batches_options *o, const struct dataset *set, struct augment_key key, const float *from, float *to,
-                    float *scratch)
+void augment_sample(const struct batches_options *o, const struct dataset *set, struct augment_key key, const float *from,
+                    float *to, float *scratch)
 {
     const int64_t plane = (int64_t)o->h * o->w;
     for (int32_t c = 0; c < o->c; c++)
@@ -173,7 +193,8 @@ void augment_sample(const struct batches_options *o, const struct dataset *set, 
 float augment_beta(struct augment_key key, float alpha)
 {
     for (uint64_t try = 0; try < 4096; try++) {
-        const double u = pow(unit(key, DRAW_BETA + 2 * try), 1 / (double)alpha), v = pow(unit(key, DRAW_BETA + 2 * try + 1), 1 / (double)alpha);
+        const double u = pow(unit(key, DRAW_BETA + 2 * try), 1 / (double)alpha),
+                     v = pow(unit(key, DRAW_BETA + 2 * try + 1), 1 / (double)alpha);
         if (u + v > 0 && u + v <= 1)
             return (float)(u / (u + v));
     }

@@ -63,7 +63,8 @@ static void shuffle(struct batches *b, int64_t epoch)
     b->order_epoch = epoch;
 }
 
-static convoy_status read_sample(struct batches *b, int64_t epoch, int64_t place, float *to, int32_t *label, struct convoy_error *err)
+static convoy_status read_sample(struct batches *b, int64_t epoch, int64_t place, float *to, int32_t *label,
+                                 struct convoy_error *err)
 {
     const int64_t i = b->order[place];
     const convoy_status status = b->set->read(b->set, i, b->sample, label, err);
@@ -73,8 +74,8 @@ static convoy_status read_sample(struct batches *b, int64_t epoch, int64_t place
 }
 
 /* A sample meets the one at the mirrored place of the whole batch, so that every sample is used twice, and ranks agree. */
-static convoy_status mix(struct batches *b, int64_t epoch, int64_t first, int64_t count, int64_t place, float lambda, float *pixels,
-                         int32_t label, float *target, struct convoy_error *err)
+static convoy_status mix(struct batches *b, int64_t epoch, int64_t first, int64_t count, int64_t place, float lambda,
+                         float *pixels, int32_t label, float *target, struct convoy_error *err)
 {
     int32_t other;
     const int64_t size = (int64_t)b->o.c * b->o.h * b->o.w;
@@ -167,14 +168,17 @@ static convoy_status allocate(struct batches *b, struct convoy_error *err)
     for (int s = 0; ok && s < AHEAD; s++)
         ok = (b->slot[s].pixels = malloc(batch * size * sizeof(float))) && (b->slot[s].label = malloc(batch * sizeof(int32_t))) &&
              (b->slot[s].target = malloc(batch * (size_t)b->set->classes * sizeof(float)));
-    return ok ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for batches of %zu", b->set->name, batch);
+    return ok ? CONVOY_OK
+              : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for batches of %zu", b->set->name, batch);
 }
 
-convoy_status batches_open(const struct dataset *set, const struct batches_options *options, struct batches **batches, struct convoy_error *err)
+convoy_status batches_open(const struct dataset *set, const struct batches_options *options, struct batches **batches,
+                           struct convoy_error *err)
 {
     const int64_t whole = options->batch * convoy_max(1, options->ranks);
     if (set->c != options->c && set->c != 1 && options->c != 1)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %d channels, the network reads %d", set->name, set->c, options->c);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %d channels, the network reads %d", set->name, set->c,
+                           options->c);
     struct batches *b = calloc(1, sizeof *b);
     if (!b)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for batches", set->name);

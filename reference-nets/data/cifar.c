@@ -1,5 +1,5 @@
-/* CIFAR-10 in its binary form (cs.toronto.edu/~kriz/cifar.html): records of one label byte and 3 x 32 x 32 pixels, colour by colour;
- * CIFAR-100 (train.bin, test.bin) has a coarse label before the fine one, which is taken. */
+/* CIFAR-10 in its binary form (cs.toronto.edu/~kriz/cifar.html): records of one label byte and 3 x 32 x 32 pixels, colour by
+ * colour; CIFAR-100 (train.bin, test.bin) has a coarse label before the fine one, which is taken. */
 #include "data/gzfile.h"
 #include "data/memory_set.h"
 #include "data/readers.h"
@@ -27,7 +27,8 @@ static convoy_status append(struct records *records, const char *path, size_t la
     const size_t record = label_bytes + PIXELS, added = count / record;
     if (count % record || !added) {
         free(bytes);
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%s: %zu bytes are not whole records of %zu", path, count, record);
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%s: %zu bytes are not whole records of %zu", path, count,
+                           record);
     }
     const size_t total = (size_t)records->count + added;
     uint8_t *pixels = realloc(records->pixels, total * PIXELS);

@@ -24,8 +24,8 @@ convoy_status dataset_open(const char *folder, enum dataset_part part, int32_t c
                            struct convoy_error *err)
 {
     if (!folder || !strcmp(folder, "made"))
-        return dataset_made(part, part == DATASET_TRAIN ? MADE_TRAIN : MADE_TEST, or_else(c, 1), or_else(h, MADE_SIDE), or_else(w, MADE_SIDE),
-                            MADE_CLASSES, MADE_SEED, set, err);
+        return dataset_made(part, part == DATASET_TRAIN ? MADE_TRAIN : MADE_TEST, or_else(c, 1), or_else(h, MADE_SIDE),
+                            or_else(w, MADE_SIDE), MADE_CLASSES, MADE_SEED, set, err);
     struct stat info;
     if (stat(folder, &info) || !S_ISDIR(info.st_mode))
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: no such folder of data", folder);
@@ -95,8 +95,8 @@ static convoy_status make_view(struct view as, int64_t count, struct dataset *se
 convoy_status dataset_head(const struct dataset *whole, int64_t count, struct dataset *set, struct convoy_error *err)
 {
     if (count < 1 || count > whole->count)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %lld samples, not %lld", whole->name, (long long)whole->count,
-                           (long long)count);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %lld samples, not %lld", whole->name,
+                           (long long)whole->count, (long long)count);
     return make_view((struct view){.whole = whole}, count, set, err);
 }
 
@@ -104,8 +104,8 @@ convoy_status dataset_split(const struct dataset *whole, int64_t every, bool hel
 {
     const int64_t count = every > 1 ? whole->count / every : 0;
     if (count < 1)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %lld samples: none is left of every %lld-th", whole->name,
-                           (long long)whole->count, (long long)every);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s has %lld samples: none is left of every %lld-th",
+                           whole->name, (long long)whole->count, (long long)every);
     return make_view((struct view){.whole = whole, .every = every, .held = held}, held ? count : whole->count - count, set, err);
 }
 
@@ -142,7 +142,8 @@ convoy_status dataset_cached(const struct dataset *whole, int64_t count, struct 
         cache->label = malloc((size_t)count * sizeof *cache->label);
     }
     if (!cache || !cache->pixels || !cache->label)
-        status = convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for %lld samples of %s", (long long)count, whole->name);
+        status = convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for %lld samples of %s", (long long)count,
+                             whole->name);
     for (int64_t i = 0; !status && i < count; i++)
         status = whole->read(whole, i, cache->pixels + i * size, &cache->label[i], err);
     if (status) {
@@ -176,7 +177,8 @@ convoy_status dataset_moments(const struct dataset *set, int64_t limit, float *m
         }
     }
     for (int32_t c = 0; !status && c < set->c; c++) {
-        const double count = (double)(taken * plane), middle = sum[2 * c] / count, square = sum[2 * c + 1] / count - middle * middle;
+        const double count = (double)(taken * plane), middle = sum[2 * c] / count,
+                     square = sum[2 * c + 1] / count - middle * middle;
         mean[c] = (float)middle;
         deviation[c] = square > 1e-12 ? (float)sqrt(square) : 1;
     }

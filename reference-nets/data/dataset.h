@@ -1,6 +1,6 @@
-/* dataset: labelled images by number. A source (idx.c, cifar.c, folder.c, table.c, made.c) fills the table of functions; batches.h
- * makes batches. Pixels are floats, channels first, in [0, 1]: normalising is the batches' business. Knows files; must not know
- * networks or training. */
+/* dataset: labelled images by number. A source (idx.c, cifar.c, folder.c, table.c, made.c) fills the table of functions;
+ * batches.h makes batches. Pixels are floats, channels first, in [0, 1]: normalising is the batches' business. Knows files; must
+ * not know networks or training. */
 #ifndef CONVOY_DATA_DATASET_H
 #define CONVOY_DATA_DATASET_H
 

@@ -1,5 +1,5 @@
-/* Pictures: PNG and JPEG files in FOLDER/train/CLASS/, FOLDER/test or FOLDER/val likewise. Classes are the sorted names of the folders, files
- * are read when they are asked for and scaled to the common size. */
+/* Pictures: PNG and JPEG files in FOLDER/train/CLASS/, FOLDER/test or FOLDER/val likewise. Classes are the sorted names of the
+ * folders, files are read when they are asked for and scaled to the common size. */
 #include "data/readers.h"
 #include "formats/picture.h"
 
@@ -68,7 +68,8 @@ static int visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-static convoy_status add_file(struct folder *folder, const char *parent, const char *name, int32_t label, struct convoy_error *err)
+static convoy_status add_file(struct folder *folder, const char *parent, const char *name, int32_t label,
+                              struct convoy_error *err)
 {
     if (folder->files == folder->room) {
         const int64_t room = folder->room ? 2 * folder->room : 1024;

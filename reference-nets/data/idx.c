@@ -15,15 +15,15 @@ static uint32_t big_endian(const uint8_t *at)
 }
 
 /* Checks the head of a file of bytes; extents beyond rank are 1. *data points behind it. */
-static convoy_status head_of(const char *path, const uint8_t *bytes, size_t count, int rank, int64_t extent[4], const uint8_t **data,
-                             struct convoy_error *err)
+static convoy_status head_of(const char *path, const uint8_t *bytes, size_t count, int rank, int64_t extent[4],
+                             const uint8_t **data, struct convoy_error *err)
 {
     const size_t head = 4 + 4 * (size_t)rank;
     if (count < head || bytes[0] || bytes[1])
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: not an IDX file", path);
     if (bytes[2] != TYPE_U8 || bytes[3] != rank)
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: type %d and rank %d, bytes (8) of rank %d are needed", path, bytes[2],
-                           bytes[3], rank);
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: type %d and rank %d, bytes (8) of rank %d are needed", path,
+                           bytes[2], bytes[3], rank);
     uint64_t size = 1;
     for (int axis = 0; axis < 4; axis++) {
         extent[axis] = axis < rank ? big_endian(bytes + 4 + 4 * axis) : 1;
@@ -38,8 +38,8 @@ static convoy_status head_of(const char *path, const uint8_t *bytes, size_t coun
     return CONVOY_OK;
 }
 
-static convoy_status take(const char *path, const uint8_t *images, size_t image_bytes, const char *label_path, const uint8_t *labels,
-                          size_t label_bytes, struct dataset *set, struct convoy_error *err)
+static convoy_status take(const char *path, const uint8_t *images, size_t image_bytes, const char *label_path,
+                          const uint8_t *labels, size_t label_bytes, struct dataset *set, struct convoy_error *err)
 {
     int64_t extent[4], label_extent[4];
     const uint8_t *from, *label_from;
@@ -47,8 +47,8 @@ static convoy_status take(const char *path, const uint8_t *images, size_t image_
     if (!status)
         status = head_of(label_path, labels, label_bytes, 1, label_extent, &label_from, err);
     if (!status && extent[0] != label_extent[0])
-        status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%s: %lld images, but %s has %lld labels", path, (long long)extent[0],
-                             label_path, (long long)label_extent[0]);
+        status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%s: %lld images, but %s has %lld labels", path,
+                             (long long)extent[0], label_path, (long long)label_extent[0]);
     if (!status && (extent[1] > 4096 || extent[2] > 4096 || extent[1] < 1 || extent[2] < 1))
         status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%s: images of %lld x %lld pixels", path, (long long)extent[1],
                              (long long)extent[2]);

@@ -1,5 +1,5 @@
-/* The made set: gratings, one direction per class, of random phase and wavelength, over noise. A sample is a function of (seed, part, i), so
- * that tests and the demo need no file, and two processes see the same. */
+/* The made set: gratings, one direction per class, of random phase and wavelength, over noise. A sample is a function of (seed,
+ * part, i), so that tests and the demo need no file, and two processes see the same. */
 #include "data/dataset.h"
 
 #include "core/rng.h"
@@ -48,7 +48,8 @@ convoy_status dataset_made(enum dataset_part part, int64_t count, int32_t c, int
     if (!made)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for the made set");
     *made = (struct made){.seed = seed, .part = part};
-    *set = (struct dataset){.count = count, .c = c, .h = h, .w = w, .classes = classes, .read = read_sample, .close = close_set, .own = made};
+    *set = (struct dataset){
+        .count = count, .c = c, .h = h, .w = w, .classes = classes, .read = read_sample, .close = close_set, .own = made};
     snprintf(set->name, sizeof set->name, "made");
     return CONVOY_OK;
 }

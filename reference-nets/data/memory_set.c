@@ -29,16 +29,16 @@ static void close_set(struct dataset *set)
     free(memory);
 }
 
-convoy_status memory_set(const char *source, uint8_t *pixels, int32_t *label, int64_t count, int32_t c, int32_t h, int32_t w, int32_t white,
-                         int32_t classes, struct dataset *set, struct convoy_error *err)
+convoy_status memory_set(const char *source, uint8_t *pixels, int32_t *label, int64_t count, int32_t c, int32_t h, int32_t w,
+                         int32_t white, int32_t classes, struct dataset *set, struct convoy_error *err)
 {
     struct memory *memory = malloc(sizeof *memory);
     convoy_status status = memory ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory", source);
     int32_t largest = 0;
     for (int64_t i = 0; !status && i < count; i++) {
         if (label[i] < 0 || (classes && label[i] >= classes))
-            status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: sample %lld has label %d of %d classes", source, (long long)i,
-                                 label[i], classes);
+            status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: sample %lld has label %d of %d classes", source,
+                                 (long long)i, label[i], classes);
         largest = (int32_t)convoy_max(largest, label[i]);
     }
     if (!status && count == 0)

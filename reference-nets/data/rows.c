@@ -1,6 +1,6 @@
 /* CSV: one sample a row, its label first (or last, where the head's last column is named label), then or before it c*h*w whole
- * numbers: train.csv and test.csv. The UCI digits (optdigits.tra, optdigits.tes) are such rows with the label last. Values are 0..255,
- * or 0..16 where none is larger. */
+ * numbers: train.csv and test.csv. The UCI digits (optdigits.tra, optdigits.tes) are such rows with the label last. Values are
+ * 0..255, or 0..16 where none is larger. */
 #include "data/gzfile.h"
 #include "data/memory_set.h"
 #include "data/readers.h"
@@ -12,7 +12,7 @@
 
 struct rows {
     const char *path;
-    uint8_t *value;  /* all pixels                                                                          */
+    uint8_t *value; /* all pixels                                                                          */
     int32_t *label;
     size_t values, value_room, labels, label_room;
     int64_t columns; /* of the first row, the label among them                                              */
@@ -66,8 +66,8 @@ static void on_field(void *field, size_t length, void *context)
         rows->head = true;
         rows->label_last = length == 5 && !memcmp(field, "label", 5) && rows->column > 0;
     } else if (!number || value < 0 || value > 255) {
-        snprintf(rows->wrong, sizeof rows->wrong, "row %lld column %lld: '%.15s' is no whole number from 0 to 255", (long long)rows->row + 1,
-                 (long long)rows->column + 1, text);
+        snprintf(rows->wrong, sizeof rows->wrong, "row %lld column %lld: '%.15s' is no whole number from 0 to 255",
+                 (long long)rows->row + 1, (long long)rows->column + 1, text);
     } else if (!rows->label_last && rows->column == 0) {
         put_label(rows, (int32_t)value);
     } else {
@@ -107,14 +107,16 @@ static convoy_status parse(struct rows *rows, struct convoy_error *err)
         free(bytes);
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory to read it", rows->path);
     }
-    const bool whole = csv_parse(&parser, bytes, count, on_field, on_row, rows) == count && !csv_fini(&parser, on_field, on_row, rows);
+    const bool whole =
+        csv_parse(&parser, bytes, count, on_field, on_row, rows) == count && !csv_fini(&parser, on_field, on_row, rows);
     const char *words = csv_strerror(csv_error(&parser));
     csv_free(&parser);
     free(bytes);
     if (rows->wrong[0])
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.80s: %s", rows->path, rows->wrong);
     if (rows->memory_fails)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for row %lld", rows->path, (long long)rows->row);
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for row %lld", rows->path,
+                           (long long)rows->row);
     return whole ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: %s", rows->path, words);
 }
 
@@ -145,8 +147,8 @@ convoy_status rows_open(const char *folder, enum dataset_part part, int32_t c, i
     struct rows rows = {.path = path, .label_last = found == 1};
     convoy_status status = parse(&rows, err);
     if (!status && (rows.columns < 2 || !shape(rows.columns - 1, &c, &h, &w)))
-        status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%s: %lld values a row are neither %d x %d x %d nor a square", path,
-                             (long long)rows.columns - 1, c, h, w);
+        status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%s: %lld values a row are neither %d x %d x %d nor a square",
+                             path, (long long)rows.columns - 1, c, h, w);
     if (status) {
         free(rows.value);
         free(rows.label);

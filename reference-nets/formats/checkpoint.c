@@ -101,7 +101,7 @@ convoy_status checkpoint_save_state(const char *path, struct model *model, struc
 {
     const size_t states = (size_t)optim_states(optim);
     struct st_tensor *tensor = calloc(model->params + states + 1, sizeof *tensor);
-    char (*name)[NAME_BYTES] = calloc(states + 1, sizeof *name);
+    char(*name)[NAME_BYTES] = calloc(states + 1, sizeof *name);
     struct texts texts;
     convoy_status status = tensor && name ? describe_model(model, tensor, err) : no_memory(path, err);
     for (size_t s = 0; !status && s < states; s++) {
@@ -185,7 +185,8 @@ static struct differences compare(const struct st_file *file, struct model *mode
     return d;
 }
 
-static convoy_status copy_in(const struct st_file *file, struct model *model, const struct load_options *options, struct convoy_error *err)
+static convoy_status copy_in(const struct st_file *file, struct model *model, const struct load_options *options,
+                             struct convoy_error *err)
 {
     for (size_t i = 0; i < model->params; i++) {
         struct param *param = &model->param[i];
@@ -205,12 +206,13 @@ static convoy_status load(const struct st_file *file, const char *path, struct m
 {
     const struct differences d = compare(file, model, options);
     if (d.count)
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.60s: %d names differ from %.20s%.150s", path, d.count, model->net->name,
-                           d.text);
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.60s: %d names differ from %.20s%.150s", path, d.count,
+                           model->net->name, d.text);
     return copy_in(file, model, options, err);
 }
 
-convoy_status checkpoint_load_weights(const char *path, struct model *model, const struct load_options *options, struct convoy_error *err)
+convoy_status checkpoint_load_weights(const char *path, struct model *model, const struct load_options *options,
+                                      struct convoy_error *err)
 {
     struct st_file *file;
     convoy_status status = st_open(path, &file, err);
@@ -236,8 +238,8 @@ static convoy_status load_progress(const struct st_file *file, const char *path,
         else if (text)
             *number[i].narrow = (int32_t)strtol(text, &end, 10);
         if (!text || end == text || *end)
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: its %s is missing or no number: no state of a run", path,
-                               number[i].key);
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: its %s is missing or no number: no state of a run",
+                               path, number[i].key);
     }
     const char *settings = st_text(file, "settings");
     if (!settings || progress->version != STATE_VERSION)

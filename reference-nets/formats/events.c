@@ -107,7 +107,8 @@ static convoy_status write_record(struct events *events, struct message *event, 
     if (event->failed)
         status = convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for an event", events->path);
     else if (fwrite(&length, sizeof length, 1, events->out) != 1 || fwrite(&length_crc, sizeof length_crc, 1, events->out) != 1 ||
-             fwrite(event->bytes, 1, length, events->out) != length || fwrite(&crc, sizeof crc, 1, events->out) != 1 || fflush(events->out))
+             fwrite(event->bytes, 1, length, events->out) != length || fwrite(&crc, sizeof crc, 1, events->out) != 1 ||
+             fflush(events->out))
         status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.150s: %s", events->path, strerror(errno));
     free(event->bytes);
     *event = (struct message){0};
@@ -186,8 +187,8 @@ convoy_status events_scalar(struct events *events, int64_t step, const char *tag
     return write_value(events, step, &m, err);
 }
 
-convoy_status events_image(struct events *events, int64_t step, const char *tag, int32_t h, int32_t w, int32_t channels, const void *png,
-                           size_t bytes, struct convoy_error *err)
+convoy_status events_image(struct events *events, int64_t step, const char *tag, int32_t h, int32_t w, int32_t channels,
+                           const void *png, size_t bytes, struct convoy_error *err)
 {
     struct message m = {0}, image = {0};
     put_number(&image, 1, (uint64_t)h);

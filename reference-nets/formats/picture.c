@@ -35,7 +35,8 @@ static convoy_status read_png(const char *path, struct picture *picture, struct 
     image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
     convoy_status status = CONVOY_OK;
     if (image.width > SIDE_MOST || image.height > SIDE_MOST)
-        status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%.150s: %u x %u pixels are too many", path, image.width, image.height);
+        status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "%.150s: %u x %u pixels are too many", path, image.width,
+                             image.height);
     *picture = (struct picture){.h = (int32_t)image.height, .w = (int32_t)image.width, .channels = colour ? 3 : 1};
     if (!status && !(picture->pixels = malloc(PNG_IMAGE_SIZE(image))))
         status = no_memory(path, err);
@@ -60,7 +61,8 @@ convoy_status picture_png(const struct picture *picture, void **png, size_t *byt
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     void *to = malloc(size);
     if (!to)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a picture of %d x %d", picture->h, picture->w);
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a picture of %d x %d", picture->h,
+                           picture->w);
     if (!png_image_write_to_memory(&image, to, &size, 0, picture->pixels, 0, NULL)) {
         free(to);
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "making a PNG: %s", image.message);
@@ -179,7 +181,8 @@ static uint8_t level(float value, float least, float most)
     return (uint8_t)(share * 255 + 0.5f);
 }
 
-convoy_status picture_filters(const float *w, int32_t k, int32_t c, int32_t kh, int32_t kw, struct picture *picture, struct convoy_error *err)
+convoy_status picture_filters(const float *w, int32_t k, int32_t c, int32_t kh, int32_t kw, struct picture *picture,
+                              struct convoy_error *err)
 {
     int32_t columns = 1;
     while (columns * columns < k)
@@ -199,12 +202,14 @@ convoy_status picture_filters(const float *w, int32_t k, int32_t c, int32_t kh, 
         for (int32_t y = 0; y < kh * ENLARGE; y++) {
             for (int32_t x = 0; x < kw * ENLARGE; x++) {
                 const int32_t tap = y / ENLARGE * kw + x / ENLARGE;
-                const int64_t at = (int64_t)(GAP + filter / columns * side_h + y) * picture->w + GAP + filter % columns * side_w + x;
+                const int64_t at =
+                    (int64_t)(GAP + filter / columns * side_h + y) * picture->w + GAP + filter % columns * side_w + x;
                 float mean = 0;
                 for (int32_t channel = 0; channel < c; channel++)
                     mean += from[channel * taps + tap] / (float)c;
                 for (int32_t channel = 0; channel < picture->channels; channel++)
-                    picture->pixels[at * picture->channels + channel] = level(c == 3 ? from[channel * taps + tap] : mean, least, most);
+                    picture->pixels[at * picture->channels + channel] =
+                        level(c == 3 ? from[channel * taps + tap] : mean, least, most);
             }
         }
     }

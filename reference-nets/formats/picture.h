@@ -4,7 +4,10 @@
 
 #include <convoy/convoy.h>
 
-struct picture { int32_t h, w, channels; uint8_t *pixels; }; /* [h][w][channels], channels 1 or 3            */
+struct picture {
+    int32_t h, w, channels;
+    uint8_t *pixels;
+}; /* [h][w][channels], channels 1 or 3            */
 
 /* By content, not by name. Damaged files are CONVOY_FAILED with the library's words; the caller frees with picture_free. */
 convoy_status picture_read(const char *path, struct picture *picture, struct convoy_error *err);
@@ -13,7 +16,9 @@ void picture_free(struct picture *picture);
 convoy_status picture_png(const struct picture *picture, void **png, size_t *bytes, struct convoy_error *err);
 convoy_status picture_write(const char *path, const struct picture *picture, struct convoy_error *err);
 
-/* First-layer filters [k][c][kh][kw] as tiles in a near-square grid, each scaled to its own range; c 3 in colour, else gray of the mean. */
-convoy_status picture_filters(const float *w, int32_t k, int32_t c, int32_t kh, int32_t kw, struct picture *picture, struct convoy_error *err);
+/* First-layer filters [k][c][kh][kw] as tiles in a near-square grid, each scaled to its own range; c 3 in colour, else gray of
+ * the mean. */
+convoy_status picture_filters(const float *w, int32_t k, int32_t c, int32_t kh, int32_t kw, struct picture *picture,
+                              struct convoy_error *err);
 
 #endif

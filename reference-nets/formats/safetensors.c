@@ -33,8 +33,8 @@ static json_t *describe(const struct st_tensor *tensor, int64_t offset)
     json_t *shape = json_array();
     for (int32_t axis = 0; axis < tensor->rank; axis++)
         json_array_append_new(shape, json_integer(tensor->extent[axis]));
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[tensor->type].name, "shape", shape, "data_offsets", (json_int_t)offset,
-                     (json_int_t)(offset + tensor->bytes));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[tensor->type].name, "shape", shape, "data_offsets",
+                     (json_int_t)offset, (json_int_t)(offset + tensor->bytes));
 }
 
 static char *make_header(const struct st_tensor *const *order, size_t tensors, const struct st_text *text, size_t texts)
@@ -115,7 +115,8 @@ static convoy_status read_file(const char *path, uint8_t **bytes, int64_t *count
     if (fstat(fileno(in), &info) || !S_ISREG(info.st_mode))
         status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: not a regular file", path);
     else if (!(*bytes = malloc((size_t)info.st_size + 1)))
-        status = convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for %lld bytes", path, (long long)info.st_size);
+        status =
+            convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for %lld bytes", path, (long long)info.st_size);
     else if (fread(*bytes, 1, (size_t)info.st_size, in) != (size_t)info.st_size)
         status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: cannot be read whole", path);
     fclose(in);
@@ -189,8 +190,8 @@ static convoy_status check_places(const char *path, struct st_file *file, struct
     const uint8_t *at = file->buffer;
     for (size_t i = 0; i < file->tensors; i++) {
         if (file->tensor[i].data != at)
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.100s: tensor %.80s leaves a hole or overlaps another", path,
-                               file->tensor[i].name);
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.100s: tensor %.80s leaves a hole or overlaps another",
+                               path, file->tensor[i].name);
         at += file->tensor[i].bytes;
     }
     if (at != file->buffer + file->buffer_bytes)
@@ -206,15 +207,15 @@ static convoy_status take_all(const char *path, struct st_file *file, struct con
     file->tensor = calloc(json_object_size(file->root) + 1, sizeof *file->tensor);
     if (!file->tensor)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for its tensors", path);
-    json_object_foreach (file->root, name, value) {
+    json_object_foreach(file->root, name, value)
+    {
         const char *wrong = NULL;
         if (!strcmp(name, "__metadata__")) {
             const char *key;
             json_t *text;
             if (!json_is_object(value))
                 wrong = "it is no object";
-            json_object_foreach (value, key, text)
-                wrong = json_is_string(text) ? wrong : "it holds something else than text";
+            json_object_foreach(value, key, text) wrong = json_is_string(text) ? wrong : "it holds something else than text";
         } else {
             wrong = take(file, name, value);
         }
@@ -234,7 +235,8 @@ static convoy_status parse(const char *path, int64_t count, struct st_file *file
     json_error_t wrong;
     file->root = json_loadb((const char *)file->bytes + HEAD_BYTES, length, JSON_REJECT_DUPLICATES, &wrong);
     if (!json_is_object(file->root))
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.100s: its header: %.100s", path, file->root ? "no object" : wrong.text);
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.100s: its header: %.100s", path,
+                           file->root ? "no object" : wrong.text);
     file->buffer = file->bytes + HEAD_BYTES + length;
     file->buffer_bytes = count - HEAD_BYTES - (int64_t)length;
     return take_all(path, file, err);

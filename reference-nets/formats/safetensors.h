@@ -1,5 +1,5 @@
-/* safetensors: named tensors in one file (huggingface/safetensors, format of version 0.3). Reads strictly: what the format forbids is
- * refused with the file and the reason. Writes to a temporary name, syncs and renames. Knows files only. */
+/* safetensors: named tensors in one file (huggingface/safetensors, format of version 0.3). Reads strictly: what the format
+ * forbids is refused with the file and the reason. Writes to a temporary name, syncs and renames. Knows files only. */
 #ifndef CONVOY_FORMATS_SAFETENSORS_H
 #define CONVOY_FORMATS_SAFETENSORS_H
 
@@ -12,10 +12,12 @@ struct st_tensor {
     enum st_type type;
     int32_t rank;
     int64_t extent[8];
-    const void *data;   /* reading: inside the file's memory, little endian, maybe unaligned                 */
+    const void *data; /* reading: inside the file's memory, little endian, maybe unaligned                 */
     int64_t bytes;
 };
-struct st_text { const char *key, *value; }; /* of __metadata__                                              */
+struct st_text {
+    const char *key, *value;
+}; /* of __metadata__                                              */
 
 convoy_status st_write(const char *path, const struct st_tensor *tensor, size_t tensors, const struct st_text *text, size_t texts,
                        struct convoy_error *err);

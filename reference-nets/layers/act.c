@@ -17,7 +17,8 @@ convoy_status act_create(struct layer *layer, struct convoy_error *err)
 
 convoy_status act_forward(struct layer *layer, struct convoy_error *err)
 {
-    return op_run(layer->op[PASS_FWD], (struct tensor *const[CONVOY_NSLOTS]){[CONVOY_X] = layer->in[0], [CONVOY_Y] = layer->out}, err);
+    return op_run(layer->op[PASS_FWD], (struct tensor *const[CONVOY_NSLOTS]){[CONVOY_X] = layer->in[0], [CONVOY_Y] = layer->out},
+                  err);
 }
 
 convoy_status act_backward(struct layer *layer, struct convoy_error *err)

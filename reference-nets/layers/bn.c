@@ -10,7 +10,8 @@ enum { SAVED_MEAN, SAVED_ISTD };
 int bn_params(const struct net *net, const struct net_layer *layer, struct layer_param param[PARAMS_PER_LAYER])
 {
     (void)net;
-    static const enum param_role roles[] = {[GAMMA] = PARAM_GAMMA, [BETA] = PARAM_BETA, [RUN_MEAN] = PARAM_RUN_MEAN, [RUN_VAR] = PARAM_RUN_VAR};
+    static const enum param_role roles[] = {
+        [GAMMA] = PARAM_GAMMA, [BETA] = PARAM_BETA, [RUN_MEAN] = PARAM_RUN_MEAN, [RUN_VAR] = PARAM_RUN_VAR};
     for (int index = GAMMA; index <= RUN_VAR; index++)
         param[index] = (struct layer_param){.role = roles[index], .rank = 1, .extent = {layer->problem.bn.c}};
     return RUN_VAR + 1;
@@ -73,7 +74,8 @@ convoy_status bn_forward(struct layer *layer, struct convoy_error *err)
 convoy_status bn_backward(struct layer *layer, struct convoy_error *err)
 {
     if (!layer->din[0])
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OTHER, "%s: batch norm of the image itself cannot be trained", layer->spec->name);
+        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OTHER, "%s: batch norm of the image itself cannot be trained",
+                           layer->spec->name);
     if (is_shared(layer))
         return bn_sync_backward(layer, err);
     struct tensor *const slot[CONVOY_NSLOTS] = {

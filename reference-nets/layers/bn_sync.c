@@ -1,6 +1,6 @@
-/* Batch norm over the batches of all processes. The statistics need two sums over the processes forward and one backward, between loops
- * over the own samples, so that it is computed here and not by a plugin. Formulas: convoy.h, BN_TRAIN and BN_BWD, with m the elements of
- * a channel in all processes. */
+/* Batch norm over the batches of all processes. The statistics need two sums over the processes forward and one backward, between
+ * loops over the own samples, so that it is computed here and not by a plugin. Formulas: convoy.h, BN_TRAIN and BN_BWD, with m
+ * the elements of a channel in all processes. */
 #include "layers/kinds.h"
 #include "layers/planes.h"
 
@@ -38,7 +38,8 @@ static void square_channel(const struct planes *p, int32_t c)
 static void normalise_sample(const struct planes *p, int64_t n)
 {
     for (int32_t c = 0; c < p->in_extent.c; c++) {
-        const float scale = p->param[GAMMA][c] * p->keep[SAVED_ISTD][c], shift = p->param[BETA][c] - scale * p->keep[SAVED_MEAN][c];
+        const float scale = p->param[GAMMA][c] * p->keep[SAVED_ISTD][c],
+                    shift = p->param[BETA][c] - scale * p->keep[SAVED_MEAN][c];
         const int64_t first = first_of(p, (int32_t)n, c);
         for (int64_t i = first; i < first + p->pixels; i++) {
             const float y = scale * p->in[i] + shift;
@@ -94,7 +95,8 @@ convoy_status bn_sync_forward(struct layer *layer, struct convoy_error *err)
     const int32_t channels = layer->in_extent[0].c;
     const double m = (double)layer_in_count(layer, 0) / channels * backends_exchange(layer->backends)->processes;
     const double *sums = layer->own;
-    float *mean = tensor_host(&layer->keep[SAVED_MEAN], TENSOR_WRITE, err), *istd = tensor_host(&layer->keep[SAVED_ISTD], TENSOR_WRITE, err);
+    float *mean = tensor_host(&layer->keep[SAVED_MEAN], TENSOR_WRITE, err),
+          *istd = tensor_host(&layer->keep[SAVED_ISTD], TENSOR_WRITE, err);
     float *run_mean = tensor_host(&layer->param[RUN_MEAN]->value, TENSOR_UPDATE, err);
     float *run_var = tensor_host(&layer->param[RUN_VAR]->value, TENSOR_UPDATE, err);
     if (!mean || !istd || !run_mean || !run_var)

@@ -1,5 +1,6 @@
-/* Layers over neighbouring channels: maxout (Goodfellow et al., arXiv 1302.4389), L2 pooling over features, the trainable scale and shift
- * of LeNet-5's pooling, the subsampling shortcut of residual networks, and the distances to codes of LeNet-5's output. */
+/* Layers over neighbouring channels: maxout (Goodfellow et al., arXiv 1302.4389), L2 pooling over features, the trainable scale
+ * and shift of LeNet-5's pooling, the subsampling shortcut of residual networks, and the distances to codes of LeNet-5's output.
+ */
 #include "layers/kinds.h"
 #include "layers/planes.h"
 
@@ -197,7 +198,8 @@ static void rbf_sample_backward(const struct planes *p, int64_t n)
     for (int32_t c = 0; c < p->in_extent.c; c++) {
         double sum = 0;
         for (int32_t k = 0; k < p->out_extent.c; k++)
-            sum -= 2 * (double)p->dout[n * p->out_size + k] * ((double)p->in[n * p->in_size + c] - codes[(int64_t)k * p->in_extent.c + c]);
+            sum -= 2 * (double)p->dout[n * p->out_size + k] *
+                   ((double)p->in[n * p->in_size + c] - codes[(int64_t)k * p->in_extent.c + c]);
         p->din[n * p->in_size + c] = (float)sum;
     }
 }

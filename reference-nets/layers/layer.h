@@ -13,16 +13,16 @@ struct layer {
     int32_t batch, index;
     enum exec_mode mode;
     struct backends *backends;
-    uint64_t seed, step;                   /* of random layers                                                */
+    uint64_t seed, step; /* of random layers                                                */
     struct net_extent in_extent[NET_INPUTS];
     struct tensor *in[NET_INPUTS], *out;
     struct tensor *din[NET_INPUTS], *dout; /* din NULL: not wanted; both NULL in EXEC_EVAL                    */
     struct param *param[PARAMS_PER_LAYER]; /* by place in layer_params' answer                                */
     bool fused_relu;                       /* out is max(0, out): the activation after it is folded in        */
     struct op *op[PASS_COUNT];
-    struct tensor keep[LAYER_KEEPS];       /* from forward to backward, of the kind's choice: layer_keep      */
+    struct tensor keep[LAYER_KEEPS]; /* from forward to backward, of the kind's choice: layer_keep      */
     struct convoy_buffer *keep_buffer[LAYER_KEEPS];
-    void *own;                             /* of the kind; freed by destroy                                   */
+    void *own; /* of the kind; freed by destroy                                   */
 };
 
 struct layer_param {

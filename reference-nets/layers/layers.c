@@ -20,7 +20,8 @@ const struct layer_kind layer_table[NET_KIND_COUNT] = {
     [NET_PRELU] = {prelu_params, NULL, prelu_forward, prelu_backward, .backward_reads_in = true},
     [NET_RRELU] = {NULL, NULL, rrelu_forward, rrelu_backward, .backward_reads_in = true},
     [NET_MAXOUT] = {NULL, NULL, maxout_forward, maxout_backward, .backward_reads_in = true},
-    [NET_L2FEATURES] = {NULL, NULL, l2features_forward, l2features_backward, .backward_reads_in = true, .backward_reads_out = true},
+    [NET_L2FEATURES] = {NULL, NULL, l2features_forward, l2features_backward, .backward_reads_in = true,
+                        .backward_reads_out = true},
     [NET_AFFINE] = {affine_params, NULL, affine_forward, affine_backward, .backward_reads_in = true},
     [NET_GROUPNORM] = {groupnorm_params, groupnorm_create, groupnorm_forward, groupnorm_backward, .backward_reads_in = true},
     [NET_LRN] = {NULL, lrn_create, lrn_forward, lrn_backward, .backward_reads_in = true},
@@ -38,7 +39,8 @@ convoy_status layer_problem(const struct layer *layer, union problem *problem, s
 
 convoy_status layer_op(struct layer *layer, const union problem *problem, enum problem_pass pass, struct convoy_error *err)
 {
-    return op_open(layer->backends, problem, layer->mode == EXEC_EVAL ? OP_WEIGHTS_STAY : OP_WEIGHTS_CHANGE, &layer->op[pass], err);
+    return op_open(layer->backends, problem, layer->mode == EXEC_EVAL ? OP_WEIGHTS_STAY : OP_WEIGHTS_CHANGE, &layer->op[pass],
+                   err);
 }
 
 convoy_status layer_keep(struct layer *layer, int place, int64_t bytes, struct convoy_error *err)

@@ -1,5 +1,5 @@
-/* Dropout (inverted: what stays is scaled by 1/(1-p)) and additive Gaussian noise. Draws are functions of (seed, step, layer, element), so that they
- * do not depend on threads and backward draws again what forward drew. */
+/* Dropout (inverted: what stays is scaled by 1/(1-p)) and additive Gaussian noise. Draws are functions of (seed, step, layer,
+ * element), so that they do not depend on threads and backward draws again what forward drew. */
 #include "layers/kinds.h"
 #include "layers/planes.h"
 
@@ -73,7 +73,8 @@ static void noise_sample(const struct planes *p, int64_t n)
 {
     const struct layer *layer = p->layer;
     for (int64_t i = n * p->in_size; i < (n + 1) * p->in_size; i++)
-        p->y[i] = p->in[i] + layer->spec->spec.p * (float)rng_normal(seed_of(layer), STREAM_NOISE + (uint64_t)layer->index, (uint64_t)i);
+        p->y[i] = p->in[i] +
+                  layer->spec->spec.p * (float)rng_normal(seed_of(layer), STREAM_NOISE + (uint64_t)layer->index, (uint64_t)i);
 }
 
 convoy_status noise_forward(struct layer *layer, struct convoy_error *err)

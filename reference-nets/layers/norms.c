@@ -1,5 +1,5 @@
-/* Normalisations beside batch norm: across channels (LRN; Krizhevsky, Sutskever & Hinton 2012, section 3.3), over groups of channels of a
- * sample (group norm; Wu & He, arXiv 1803.08494), and local contrast (LCN; Jarrett et al., ICCV 2009). */
+/* Normalisations beside batch norm: across channels (LRN; Krizhevsky, Sutskever & Hinton 2012, section 3.3), over groups of
+ * channels of a sample (group norm; Wu & He, arXiv 1803.08494), and local contrast (LCN; Jarrett et al., ICCV 2009). */
 #include "layers/kinds.h"
 #include "layers/planes.h"
 
@@ -166,7 +166,8 @@ convoy_status groupnorm_backward(struct layer *layer, struct convoy_error *err)
 
 /* ---- LCN. With M the mean over all channels and the kernel x kernel window, inside the image:
  *      v = x - M x,  d = max(floor, sqrt(M v^2)),  y = v / d
- * M is linear: its adjoint spreads a value over the window, divided by the elements of the window it came from. keep[0] is v. ---- */
+ * M is linear: its adjoint spreads a value over the window, divided by the elements of the window it came from. keep[0] is v.
+ * ---- */
 
 static const float lcn_floor = 1e-2f;
 

@@ -26,11 +26,13 @@ static bool addresses(struct layer *layer, int pass, struct planes *planes, stru
         if (!address(&layer->param[p]->value, TENSOR_READ, &value, err))
             return false;
         planes->param[p] = value;
-        if (pass == NEED_BACKWARD && layer->param[p]->learned && !address(&layer->param[p]->grad, TENSOR_WRITE, &planes->grad[p], err))
+        if (pass == NEED_BACKWARD && layer->param[p]->learned &&
+            !address(&layer->param[p]->grad, TENSOR_WRITE, &planes->grad[p], err))
             return false;
     }
     for (int k = 0; k < LAYER_KEEPS; k++)
-        if (layer->keep_buffer[k] && !address(&layer->keep[k], pass == NEED_FORWARD ? TENSOR_UPDATE : TENSOR_READ, &planes->keep[k], err))
+        if (layer->keep_buffer[k] &&
+            !address(&layer->keep[k], pass == NEED_FORWARD ? TENSOR_UPDATE : TENSOR_READ, &planes->keep[k], err))
             return false;
     planes->in = in;
     if (pass == NEED_INPUT)

@@ -1,5 +1,6 @@
-/* planes: loops of layers that the runtime computes itself: one task per sample, with the host addresses of the layer's tensors. Layers
- * give a function per sample; gradients of parameters are sums over samples in their order, whatever the number of threads. */
+/* planes: loops of layers that the runtime computes itself: one task per sample, with the host addresses of the layer's tensors.
+ * Layers give a function per sample; gradients of parameters are sums over samples in their order, whatever the number of
+ * threads. */
 #ifndef CONVOY_NETS_PLANES_H
 #define CONVOY_NETS_PLANES_H
 
@@ -10,12 +11,12 @@ struct planes {
     struct net_extent in_extent, out_extent;
     int64_t in_size, out_size, pixels; /* of a sample; h*w of the input                                    */
     const float *in, *out, *dout;
-    float *din;                        /* NULL: not wanted                                                 */
-    float *y;                          /* forward: out to be written                                       */
+    float *din; /* NULL: not wanted                                                 */
+    float *y;   /* forward: out to be written                                       */
     const float *param[PARAMS_PER_LAYER];
     float *grad[PARAMS_PER_LAYER];
     float *keep[LAYER_KEEPS];
-    void *extra;                       /* of the caller                                                    */
+    void *extra; /* of the caller                                                    */
 };
 
 typedef void planes_fn(const struct planes *planes, int64_t n);

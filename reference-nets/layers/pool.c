@@ -44,11 +44,8 @@ convoy_status pool_backward(struct layer *layer, struct convoy_error *err)
     if (!layer->din[0])
         return CONVOY_OK;
     struct tensor *const slot[CONVOY_NSLOTS] = {
-        [CONVOY_DY] = layer->dout,
-        [CONVOY_DX] = layer->din[0],
-        [CONVOY_INDEX] = keeps_index(layer) ? &layer->keep[INDEX] : NULL,
-        [CONVOY_X] = layer->in[0],
-        [CONVOY_Y] = layer->out,
+        [CONVOY_DY] = layer->dout, [CONVOY_DX] = layer->din[0], [CONVOY_INDEX] = keeps_index(layer) ? &layer->keep[INDEX] : NULL,
+        [CONVOY_X] = layer->in[0], [CONVOY_Y] = layer->out,
     };
     return op_run(layer->op[PASS_BWD_DATA], slot, err);
 }

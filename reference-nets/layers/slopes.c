@@ -1,5 +1,5 @@
-/* Rectifiers with slopes below zero: learned per channel (PReLU, He et al., arXiv 1502.01852) or drawn per element (RReLU, Xu et al., arXiv
- * 1505.00853; in evaluation the middle of the range). */
+/* Rectifiers with slopes below zero: learned per channel (PReLU, He et al., arXiv 1502.01852) or drawn per element (RReLU, Xu et
+ * al., arXiv 1505.00853; in evaluation the middle of the range). */
 #include "layers/kinds.h"
 #include "layers/planes.h"
 
@@ -55,7 +55,8 @@ static float drawn_slope(const struct planes *p, int64_t i)
     const double low = layer->spec->spec.alpha, high = layer->spec->spec.beta;
     if (layer->mode == EXEC_EVAL)
         return (float)((low + high) / 2);
-    return (float)(low + (high - low) * rng_unit(layer->seed ^ layer->step * 0x9e3779b97f4a7c15u, STREAM_RRELU + (uint64_t)layer->index, (uint64_t)i));
+    return (float)(low + (high - low) * rng_unit(layer->seed ^ layer->step * 0x9e3779b97f4a7c15u,
+                                                 STREAM_RRELU + (uint64_t)layer->index, (uint64_t)i));
 }
 
 static void rrelu_sample(const struct planes *p, int64_t n)

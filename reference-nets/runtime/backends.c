@@ -159,7 +159,8 @@ void backends_sync(struct backends *backends)
             (void)opened->instance->ops->sync(opened->instance, NULL);
 }
 
-static convoy_status open_variant(struct backends *backends, const char *name, struct convoy_instance **instance, struct convoy_error *err)
+static convoy_status open_variant(struct backends *backends, const char *name, struct convoy_instance **instance,
+                                  struct convoy_error *err)
 {
     char plugin_name[BACKEND_NAME_BYTES];
     const char *colon = strchr(name, ':');
@@ -194,8 +195,8 @@ static struct opened *opened_find(struct backends *backends, const char *name)
 }
 
 /* CONVOY_UNSUPPORTED: the backend declines the problem or cannot be opened. */
-static convoy_status planned_find(struct backends *backends, const char *name, const union problem *problem, const struct planned **found,
-                                  struct convoy_error *err)
+static convoy_status planned_find(struct backends *backends, const char *name, const union problem *problem,
+                                  const struct planned **found, struct convoy_error *err)
 {
     struct opened *opened = opened_find(backends, name);
     if (!opened)
@@ -231,7 +232,8 @@ static convoy_status planned_find(struct backends *backends, const char *name, c
 /* What can always compute, where nothing that was chosen takes the problem. */
 static const char *const fallbacks[] = {"im2col", "naive"};
 
-static convoy_status choose(struct backends *backends, const union problem *problem, const struct planned **planned, struct convoy_error *err)
+static convoy_status choose(struct backends *backends, const union problem *problem, const struct planned **planned,
+                            struct convoy_error *err)
 {
     char name[BACKEND_NAME_BYTES];
     convoy_status status = CONVOY_UNSUPPORTED;
@@ -346,7 +348,8 @@ int64_t op_prepared_bytes(const struct op *op)
 static const enum tensor_access access_of[] = {
     [SLOT_INPUT] = TENSOR_READ, [SLOT_OUTPUT] = TENSOR_WRITE, [SLOT_INOUT] = TENSOR_UPDATE};
 
-static convoy_status prepare(struct op *op, struct tensor *weights, struct convoy_tensor slot[CONVOY_NSLOTS], struct convoy_error *err)
+static convoy_status prepare(struct op *op, struct tensor *weights, struct convoy_tensor slot[CONVOY_NSLOTS],
+                             struct convoy_error *err)
 {
     const struct convoy_args args = {.struct_size = sizeof args, .nslots = CONVOY_NSLOTS, .slot = slot};
     struct convoy_plan *plan = op->planned->plan;
@@ -372,7 +375,8 @@ convoy_status op_run(struct op *op, struct tensor *const slot[CONVOY_NSLOTS], st
     if (op->planned->info.workspace_bytes)
         at[CONVOY_WORKSPACE] = (struct convoy_tensor){.buffer = op->shared->turn[TURN_WORKSPACE].buffer};
     if (op->planned->info.prepared_bytes) {
-        at[CONVOY_PREPARED] = (struct convoy_tensor){.buffer = op->prepared ? op->prepared : op->shared->turn[TURN_PREPARED].buffer};
+        at[CONVOY_PREPARED] =
+            (struct convoy_tensor){.buffer = op->prepared ? op->prepared : op->shared->turn[TURN_PREPARED].buffer};
         struct tensor *weights = slot[CONVOY_W];
         if (!op->prepared || op->prepared_from != weights || op->prepared_version != weights->version) {
             const convoy_status status = prepare(op, weights, at, err);

@@ -27,8 +27,8 @@ enum spent { SPENT_CONV, SPENT_POOL, SPENT_BN, SPENT_REST, SPENT_COUNT };
 struct backends *backends_open(uint32_t threads, const char *const *folders, struct chooser chooser, struct convoy_error *err);
 void backends_close(struct backends *backends); /* after all its operations are gone */
 
-/* Sums over the processes of a data-parallel run, for layers whose statistics are those of the whole batch. Set before execs are made; NULL
- * (the default): each process by itself. The struct must outlive them. */
+/* Sums over the processes of a data-parallel run, for layers whose statistics are those of the whole batch. Set before execs are
+ * made; NULL (the default): each process by itself. The struct must outlive them. */
 struct exchange {
     convoy_status (*sum)(double *values, int64_t count, void *context, struct convoy_error *err);
     void *context;
@@ -53,7 +53,7 @@ enum op_weights {
 convoy_status op_open(struct backends *backends, const union problem *problem, enum op_weights weights, struct op **op,
                       struct convoy_error *err);
 void op_close(struct op *op);
-const char *op_backend(const struct op *op);    /* "winograd:f4"                                          */
+const char *op_backend(const struct op *op); /* "winograd:f4"                                          */
 const char *op_algorithm(const struct op *op);
 int64_t op_workspace_bytes(const struct op *op);
 int64_t op_prepared_bytes(const struct op *op);

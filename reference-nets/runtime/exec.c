@@ -14,11 +14,11 @@
 
 struct node {
     struct layer layer;
-    bool needed;      /* a head depends on it                                                             */
-    bool in_place;    /* its output is its input's memory: an activation                                  */
-    bool folded;      /* the layer before it computes it                                                  */
-    int32_t readers;  /* needed layers that read it, and heads                                            */
-    int32_t head;     /* -1: none                                                                         */
+    bool needed;     /* a head depends on it                                                             */
+    bool in_place;   /* its output is its input's memory: an activation                                  */
+    bool folded;     /* the layer before it computes it                                                  */
+    int32_t readers; /* needed layers that read it, and heads                                            */
+    int32_t head;    /* -1: none                                                                         */
     struct tensor out, grad;
     struct tensor part[NET_INPUTS]; /* gradients to be added to those of other readers                    */
     bool adds[NET_INPUTS];
@@ -95,7 +95,8 @@ static void mark_needed(struct exec *exec)
     }
 }
 
-/* An activation writes over its input where nobody else reads that, in either direction; a ReLU can move into the layer before. */
+/* An activation writes over its input where nobody else reads that, in either direction; a ReLU can move into the layer before.
+ */
 static void mark_in_place(struct exec *exec)
 {
     for (int32_t l = 0; l < exec->layers; l++) {
@@ -404,7 +405,8 @@ static convoy_status adder_for(struct exec *exec, int64_t count, struct op **op,
             return CONVOY_OK;
         }
     }
-    union problem problem = {.eltwise = {.head = {.op = CONVOY_ELTWISE}, .count = count, .kind = CONVOY_ELT_ADD, .alpha = 1, .beta = 1}};
+    union problem problem = {
+        .eltwise = {.head = {.op = CONVOY_ELTWISE}, .count = count, .kind = CONVOY_ELT_ADD, .alpha = 1, .beta = 1}};
     struct adder *adder = calloc(1, sizeof *adder);
     if (!adder)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a sum");
@@ -431,8 +433,8 @@ static convoy_status add_parts(struct exec *exec, struct node *node, struct conv
         struct op *op = NULL;
         convoy_status status = adder_for(exec, sum->bytes / (int64_t)sizeof(float), &op, err);
         if (!status)
-            status = op_run(op, (struct tensor *const[CONVOY_NSLOTS]){[CONVOY_X] = sum, [CONVOY_X2] = &node->part[i], [CONVOY_Y] = sum},
-                            err);
+            status = op_run(
+                op, (struct tensor *const[CONVOY_NSLOTS]){[CONVOY_X] = sum, [CONVOY_X2] = &node->part[i], [CONVOY_Y] = sum}, err);
         if (status)
             return status;
     }

@@ -25,13 +25,13 @@ void exec_free(struct exec *exec);
 /* Random layers draw from (seed, step, layer): the same for every thread count. */
 void exec_seed(struct exec *exec, uint64_t seed, uint64_t step);
 
-struct tensor *exec_input(struct exec *exec);                     /* batch,c,h,w                            */
-struct tensor *exec_head(struct exec *exec, int32_t head);        /* batch,c(,h,w): logits                  */
-struct tensor *exec_head_grad(struct exec *exec, int32_t head);   /* NULL in EXEC_EVAL                      */
+struct tensor *exec_input(struct exec *exec);                   /* batch,c,h,w                            */
+struct tensor *exec_head(struct exec *exec, int32_t head);      /* batch,c(,h,w): logits                  */
+struct tensor *exec_head_grad(struct exec *exec, int32_t head); /* NULL in EXEC_EVAL                      */
 convoy_status exec_forward(struct exec *exec, struct convoy_error *err);
 convoy_status exec_backward(struct exec *exec, struct convoy_error *err);
 
-struct tensor *exec_input_grad(struct exec *exec);                /* NULL but in EXEC_CHECK                 */
+struct tensor *exec_input_grad(struct exec *exec); /* NULL but in EXEC_CHECK                 */
 
 int32_t exec_batch(const struct exec *exec);
 int64_t exec_activation_bytes(const struct exec *exec);

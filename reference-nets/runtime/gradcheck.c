@@ -1,7 +1,7 @@
 /* A derivative along a direction d is <gradient, d>; central differences approach it as the square of the step where the loss is
- * smooth. Directions are the gradient itself in a random half of its elements: along them the loss changes most, so that ReLUs and
- * maxima that change sides within the step weigh least. They still disturb, and rounding disturbs small steps: several steps are
- * tried, and of several directions the median error counts. A wrong gradient is wrong in all of them. */
+ * smooth. Directions are the gradient itself in a random half of its elements: along them the loss changes most, so that ReLUs
+ * and maxima that change sides within the step weigh least. They still disturb, and rounding disturbs small steps: several steps
+ * are tried, and of several directions the median error counts. A wrong gradient is wrong in all of them. */
 #include "runtime/gradcheck.h"
 
 #include "core/rng.h"
@@ -82,8 +82,8 @@ static double norm(const float *x, int64_t count)
     return sqrt(sum);
 }
 
-static convoy_status one_direction(struct run *run, struct tensor *tensor, const float *x, const float *g, float *d, uint64_t stream,
-                                   double *error, struct convoy_error *err)
+static convoy_status one_direction(struct run *run, struct tensor *tensor, const float *x, const float *g, float *d,
+                                   uint64_t stream, double *error, struct convoy_error *err)
 {
     const int64_t count = tensor->bytes / (int64_t)sizeof(float);
     for (int64_t i = 0; i < count; i++)
@@ -148,7 +148,8 @@ static convoy_status check_tensor(struct run *run, const char *name, struct tens
     return status;
 }
 
-convoy_status gradcheck_run(struct exec *exec, struct model *model, uint64_t seed, struct gradcheck *result, struct convoy_error *err)
+convoy_status gradcheck_run(struct exec *exec, struct model *model, uint64_t seed, struct gradcheck *result,
+                            struct convoy_error *err)
 {
     struct run run = {.exec = exec, .model = model, .seed = seed, .result = result};
     memset(result, 0, sizeof *result);

@@ -12,8 +12,12 @@ enum { STREAM_INIT = 0x1717, LSUV_ROUNDS = 10 };
 static const double lsuv_tolerance = 0.1;
 
 static const char *const names[INIT_KIND_COUNT] = {
-    [INIT_HE_NORMAL] = "he-normal",           [INIT_HE_UNIFORM] = "he-uniform", [INIT_XAVIER_NORMAL] = "xavier-normal",
-    [INIT_XAVIER_UNIFORM] = "xavier-uniform", [INIT_GAUSSIAN] = "gaussian",     [INIT_ORTHONORMAL] = "orthonormal",
+    [INIT_HE_NORMAL] = "he-normal",
+    [INIT_HE_UNIFORM] = "he-uniform",
+    [INIT_XAVIER_NORMAL] = "xavier-normal",
+    [INIT_XAVIER_UNIFORM] = "xavier-uniform",
+    [INIT_GAUSSIAN] = "gaussian",
+    [INIT_ORTHONORMAL] = "orthonormal",
     [INIT_LSUV] = "lsuv",
 };
 
@@ -50,8 +54,8 @@ static double deviation_of(const struct init_options *options, const struct para
     }
 }
 
-/* Rows of a matrix of normal numbers made orthonormal one after another (modified Gram-Schmidt, twice for accuracy), as far as there
- * are more columns than rows; further rows are orthonormal among themselves. */
+/* Rows of a matrix of normal numbers made orthonormal one after another (modified Gram-Schmidt, twice for accuracy), as far as
+ * there are more columns than rows; further rows are orthonormal among themselves. */
 static void orthonormal(float *w, int64_t rows, int64_t columns)
 {
     for (int64_t row = 0; row < rows; row++) {

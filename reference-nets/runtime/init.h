@@ -6,18 +6,20 @@
 #include "runtime/model.h"
 
 enum init_kind {
-    INIT_HE_NORMAL, INIT_HE_UNIFORM,         /* sqrt(2/fan_in)                                               */
-    INIT_XAVIER_NORMAL, INIT_XAVIER_UNIFORM, /* sqrt(2/(fan_in+fan_out))                                     */
-    INIT_GAUSSIAN,                           /* scale, default 0.01                                          */
+    INIT_HE_NORMAL,
+    INIT_HE_UNIFORM, /* sqrt(2/fan_in)                                               */
+    INIT_XAVIER_NORMAL,
+    INIT_XAVIER_UNIFORM, /* sqrt(2/(fan_in+fan_out))                                     */
+    INIT_GAUSSIAN,       /* scale, default 0.01                                          */
     INIT_ORTHONORMAL,
-    INIT_LSUV,                               /* orthonormal, then init_lsuv                                  */
+    INIT_LSUV, /* orthonormal, then init_lsuv                                  */
     INIT_KIND_COUNT
 };
 
 struct init_options {
     enum init_kind kind;
-    double scale;   /* GAUSSIAN; 0 means 0.01                                                                */
-    double bias;    /* constant of biases                                                                    */
+    double scale;         /* GAUSSIAN; 0 means 0.01                                                                */
+    double bias;          /* constant of biases                                                                    */
     bool zero_last_gamma; /* gamma of the last normalisation before each sum starts at 0 (arXiv 1706.02677) */
 };
 

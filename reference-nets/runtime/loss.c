@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[LOSS_KIND_COUNT] = {
-    [LOSS_XENT] = "xent", [LOSS_BCE] = "bce", [LOSS_MSE] = "mse", [LOSS_L1] = "l1", [LOSS_HUBER] = "huber", [LOSS_HINGE] = "hinge"};
+static const char *const names[LOSS_KIND_COUNT] = {[LOSS_XENT] = "xent", [LOSS_BCE] = "bce",     [LOSS_MSE] = "mse",
+                                                   [LOSS_L1] = "l1",     [LOSS_HUBER] = "huber", [LOSS_HINGE] = "hinge"};
 
 const char *loss_name(enum loss_kind kind)
 {
@@ -161,8 +161,9 @@ static convoy_status check_labels(const struct loss_batch *batch, struct convoy_
 {
     for (int32_t n = 0; n < batch->batch; n++)
         if (!batch->target && batch->label[n] != LOSS_IGNORE && (batch->label[n] < 0 || batch->label[n] >= batch->classes))
-            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "sample %d of the batch has label %d, the network has %d classes", n,
-                               batch->label[n], batch->classes);
+            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE,
+                               "sample %d of the batch has label %d, the network has %d classes", n, batch->label[n],
+                               batch->classes);
     return CONVOY_OK;
 }
 

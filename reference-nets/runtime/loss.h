@@ -18,9 +18,9 @@ enum loss_kind {
 
 struct loss_options {
     enum loss_kind kind;
-    float delta, margin;        /* HUBER, HINGE; 0 means 1                                                   */
-    float smoothing;            /* label smoothing of XENT and BCE targets, in [0, 1)                        */
-    const float *class_weight;  /* [classes] or NULL; the mean is then by weight, as in PyTorch              */
+    float delta, margin;       /* HUBER, HINGE; 0 means 1                                                   */
+    float smoothing;           /* label smoothing of XENT and BCE targets, in [0, 1)                        */
+    const float *class_weight; /* [classes] or NULL; the mean is then by weight, as in PyTorch              */
 };
 
 enum { LOSS_IGNORE = -100 }; /* a label that counts for nothing                                            */
@@ -28,23 +28,23 @@ enum { LOSS_IGNORE = -100 }; /* a label that counts for nothing                 
 /* Targets: labels, or soft targets [batch][classes] where target is not NULL (mixup). */
 struct loss_batch {
     int32_t batch, classes;
-    const float *z;        /* [batch][classes]                                                               */
+    const float *z; /* [batch][classes]                                                               */
     const int32_t *label;
-    const float *target;   /* NULL: one-hot of label                                                         */
-    float weight;          /* of this head: scales the gradient, not the value                               */
-    float *dz;             /* [batch][classes], overwritten; NULL: not wanted                                */
+    const float *target; /* NULL: one-hot of label                                                         */
+    float weight;        /* of this head: scales the gradient, not the value                               */
+    float *dz;           /* [batch][classes], overwritten; NULL: not wanted                                */
 };
 struct loss_result {
-    double loss;           /* mean over counted samples                                                      */
+    double loss;              /* mean over counted samples                                                      */
     int32_t correct, counted; /* samples whose largest z (the first of equals) is the label; those with a label */
-    int32_t correct5;      /* label among the five largest                                                   */
+    int32_t correct5;         /* label among the five largest                                                   */
 };
 
 /* A label outside of 0..classes-1 that is not LOSS_IGNORE is CONVOY_INVALID, naming the sample. [any] */
 convoy_status loss_run(const struct loss_options *options, const struct loss_batch *batch, struct loss_result *result,
                        struct convoy_error *err);
 
-const char *loss_name(enum loss_kind kind);          /* "xent"                                               */
+const char *loss_name(enum loss_kind kind); /* "xent"                                               */
 bool loss_by_name(const char *name, enum loss_kind *kind);
 
 #endif

@@ -9,8 +9,9 @@
 #include <string.h>
 
 static const char *const suffixes[] = {
-    [PARAM_WEIGHT] = "weight", [PARAM_BIAS] = "bias",  [PARAM_GAMMA] = "weight",          [PARAM_BETA] = "bias",
-    [PARAM_SLOPE] = "weight",  [PARAM_RUN_MEAN] = "running_mean", [PARAM_RUN_VAR] = "running_var",
+    [PARAM_WEIGHT] = "weight",       [PARAM_BIAS] = "bias",    [PARAM_GAMMA] = "weight",
+    [PARAM_BETA] = "bias",           [PARAM_SLOPE] = "weight", [PARAM_RUN_MEAN] = "running_mean",
+    [PARAM_RUN_VAR] = "running_var",
 };
 
 /* Parameters start on cache lines. */
@@ -49,7 +50,8 @@ static convoy_status describe(struct model *model, size_t layer, const struct la
     }
     const int length = snprintf(param->name, sizeof param->name, "%s.%s", name, suffixes[declared->role]);
     if (length < 0 || (size_t)length >= sizeof param->name)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "the parameter name %s.%s is too long", name, suffixes[declared->role]);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "the parameter name %s.%s is too long", name,
+                           suffixes[declared->role]);
     int64_t *used = param->learned ? &model->learned_count : &model->state_count;
     param->offset = *used;
     *used += convoy_round_up(param->count, ALIGN_FLOATS);

@@ -13,15 +13,15 @@ enum param_role { PARAM_WEIGHT, PARAM_BIAS, PARAM_GAMMA, PARAM_BETA, PARAM_SLOPE
 struct param {
     char name[PARAM_NAME_BYTES]; /* "layer1.0.conv1.weight", as PyTorch has it                             */
     enum param_role role;
-    bool learned;                /* false: running statistics                                              */
+    bool learned; /* false: running statistics                                              */
     int32_t layer, rank;
     int64_t extent[4], count;
-    int64_t fan_in, fan_out;     /* c/groups*kh*kw and k/groups*kh*kw; 0 where there is none               */
-    int64_t offset;              /* floats from the start of the arena (learned: of values and gradients)  */
-    const uint8_t *mask;         /* CONV with a connection table: [k][c]                                   */
-    float rate_scale;            /* on the learning rate; 0: frozen                                        */
-    bool decays;                 /* weight decay applies                                                   */
-    struct tensor value, grad;   /* grad only where learned                                                */
+    int64_t fan_in, fan_out;   /* c/groups*kh*kw and k/groups*kh*kw; 0 where there is none               */
+    int64_t offset;            /* floats from the start of the arena (learned: of values and gradients)  */
+    const uint8_t *mask;       /* CONV with a connection table: [k][c]                                   */
+    float rate_scale;          /* on the learning rate; 0: frozen                                        */
+    bool decays;               /* weight decay applies                                                   */
+    struct tensor value, grad; /* grad only where learned                                                */
 };
 
 struct model {

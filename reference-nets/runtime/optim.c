@@ -1,6 +1,6 @@
-/* SGD with momentum (Polyak; Nesterov in the form of Sutskever et al., ICML 2013), AdaGrad (Duchi et al., JMLR 2011), RMSprop (Tieleman &
- * Hinton 2012; centred: Graves, arXiv 1308.0850), Adam (Kingma & Ba, arXiv 1412.6980), AMSGrad (Reddi et al., ICLR 2018), AdamW
- * (Loshchilov & Hutter, arXiv 1711.05101). */
+/* SGD with momentum (Polyak; Nesterov in the form of Sutskever et al., ICML 2013), AdaGrad (Duchi et al., JMLR 2011), RMSprop
+ * (Tieleman & Hinton 2012; centred: Graves, arXiv 1308.0850), Adam (Kingma & Ba, arXiv 1412.6980), AMSGrad (Reddi et al., ICLR
+ * 2018), AdamW (Loshchilov & Hutter, arXiv 1711.05101). */
 #include "runtime/optim.h"
 
 #include <convoy/plugin.h>
@@ -71,7 +71,8 @@ static int states_of(const struct optim_options *o)
     }
 }
 
-convoy_status optim_create(struct model *model, const struct optim_options *options, struct optim **optim, struct convoy_error *err)
+convoy_status optim_create(struct model *model, const struct optim_options *options, struct optim **optim,
+                           struct convoy_error *err)
 {
     struct optim *made = calloc(1, sizeof *made);
     if (!made)
@@ -253,7 +254,8 @@ static void update_run(void *context, size_t i, size_t worker)
     const struct pass *pass = context;
     struct optim *optim = pass->optim;
     const struct param *param = pass->param;
-    const int64_t first = (int64_t)i * RUN_FLOATS, count = convoy_min(RUN_FLOATS, param->count - first), at = param->offset + first;
+    const int64_t first = (int64_t)i * RUN_FLOATS, count = convoy_min(RUN_FLOATS, param->count - first),
+                  at = param->offset + first;
     const bool decay = decays(optim, param);
     struct run run = {
         .o = &optim->options,
@@ -310,7 +312,8 @@ static void square_run(void *context, size_t i, size_t worker)
     squares->sum[i] = sum;
 }
 
-static convoy_status global_norm(struct optim *optim, const struct convoy_host *host, const float *g, double *norm, struct convoy_error *err)
+static convoy_status global_norm(struct optim *optim, const struct convoy_host *host, const float *g, double *norm,
+                                 struct convoy_error *err)
 {
     const size_t runs = (size_t)convoy_ceil_div(optim->model->learned_count, RUN_FLOATS);
     struct squares squares = {.g = g, .count = optim->model->learned_count, .sum = calloc(runs + 1, sizeof(double))};
@@ -325,7 +328,8 @@ static convoy_status global_norm(struct optim *optim, const struct convoy_host *
     return CONVOY_OK;
 }
 
-convoy_status optim_step(struct optim *optim, const struct convoy_host *host, double rate, double *grad_norm, struct convoy_error *err)
+convoy_status optim_step(struct optim *optim, const struct convoy_host *host, double rate, double *grad_norm,
+                         struct convoy_error *err)
 {
     struct model *model = optim->model;
     const float *g = model_grads(model, TENSOR_READ, err);

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const char *const names[SCHEDULE_KIND_COUNT] = {
-    [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_STEP] = "step", [SCHEDULE_MULTISTEP] = "multistep", [SCHEDULE_EXP] = "exp",
-    [SCHEDULE_POLY] = "poly",         [SCHEDULE_INV] = "inv",   [SCHEDULE_COSINE] = "cosine",       [SCHEDULE_PLATEAU] = "plateau",
+    [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_STEP] = "step",       [SCHEDULE_MULTISTEP] = "multistep",
+    [SCHEDULE_EXP] = "exp",           [SCHEDULE_POLY] = "poly",       [SCHEDULE_INV] = "inv",
+    [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_PLATEAU] = "plateau",
 };
 
 const char *schedule_name(enum schedule_kind kind)

@@ -13,8 +13,9 @@ enum schedule_kind {
     SCHEDULE_EXP,       /* rate * gamma^epoch                                                                */
     SCHEDULE_POLY,      /* rate * (1 - t)^power, t = step / steps                                            */
     SCHEDULE_INV,       /* rate * (1 + gamma*step)^-power (Caffe)                                            */
-    SCHEDULE_COSINE,    /* least + (rate-least)/2 (1 + cos(pi t)), with restarts every `every` epochs if > 0, times `factor` (SGDR) */
-    SCHEDULE_PLATEAU,   /* rate * gamma each time the metric has not improved for `patience` epochs          */
+    SCHEDULE_COSINE,  /* least + (rate-least)/2 (1 + cos(pi t)), with restarts every `every` epochs if > 0, times `factor` (SGDR)
+                       */
+    SCHEDULE_PLATEAU, /* rate * gamma each time the metric has not improved for `patience` epochs          */
     SCHEDULE_KIND_COUNT
 };
 
@@ -28,7 +29,10 @@ struct schedule_options {
     int64_t warmup_steps;           /* the rate grows linearly from 0 to its value over these first steps    */
 };
 
-struct schedule_state { double best, scale; int32_t bad_epochs; }; /* PLATEAU: start with {INFINITY, 1, 0}   */
+struct schedule_state {
+    double best, scale;
+    int32_t bad_epochs;
+}; /* PLATEAU: start with {INFINITY, 1, 0}   */
 
 double schedule_rate(const struct schedule_options *options, const struct schedule_state *state, int64_t step);
 /* After each epoch: metric is a loss, lower is better. Returns true where the rate has dropped. */

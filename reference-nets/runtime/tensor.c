@@ -33,10 +33,12 @@ static struct tensor_copy *copy_in(struct tensor *tensor, const struct convoy_me
     return NULL;
 }
 
-static convoy_status copy_add(struct tensor *tensor, struct convoy_memory *memory, struct tensor_copy **added, struct convoy_error *err)
+static convoy_status copy_add(struct tensor *tensor, struct convoy_memory *memory, struct tensor_copy **added,
+                              struct convoy_error *err)
 {
     if (tensor->copies == TENSOR_DOMAINS)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "a tensor can live in at most %d memory domains", TENSOR_DOMAINS);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "a tensor can live in at most %d memory domains",
+                           TENSOR_DOMAINS);
     struct tensor_copy *copy = &tensor->copy[tensor->copies];
     *copy = (struct tensor_copy){.memory = memory, .owned = true};
     const convoy_status status = memory->alloc(memory, (uint64_t)tensor->bytes, &copy->at.buffer, err);
@@ -48,7 +50,8 @@ static convoy_status copy_add(struct tensor *tensor, struct convoy_memory *memor
 }
 
 /* One end of a transfer is the host domain; two devices meet in host memory that is freed at once. */
-static convoy_status transfer(const struct tensor_copy *from, const struct tensor_copy *to, uint64_t bytes, struct convoy_error *err)
+static convoy_status transfer(const struct tensor_copy *from, const struct tensor_copy *to, uint64_t bytes,
+                              struct convoy_error *err)
 {
     if (to->at.buffer->host)
         return from->memory->download(from->memory, (char *)to->at.buffer->host + to->at.offset, from->at, bytes, err);
@@ -56,7 +59,8 @@ static convoy_status transfer(const struct tensor_copy *from, const struct tenso
         return to->memory->upload(to->memory, to->at, (const char *)from->at.buffer->host + from->at.offset, bytes, err);
     void *between = malloc(bytes);
     if (!between)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a transfer of %llu bytes", (unsigned long long)bytes);
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a transfer of %llu bytes",
+                           (unsigned long long)bytes);
     convoy_status status = from->memory->download(from->memory, between, from->at, bytes, err);
     if (!status)
         status = to->memory->upload(to->memory, to->at, between, bytes, err);

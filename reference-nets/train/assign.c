@@ -80,8 +80,8 @@ static convoy_status stored_path(const struct net *net, int32_t batch, uint32_t 
         snprintf(folder, sizeof folder, "%s", cache);
     else
         snprintf(folder, sizeof folder, "%s/.cache", home && home[0] ? home : "/tmp");
-    const int length = snprintf(path, PATH_BYTES, "%s/convoy/select/%s/%s-%dx%dx%d-k%d-x%g-n%d-t%u-%s.csv", folder, machine.id, net->name,
-                                net->image.c, net->image.h, net->image.w, net->classes, net->width, batch, threads,
+    const int length = snprintf(path, PATH_BYTES, "%s/convoy/select/%s/%s-%dx%dx%d-k%d-x%g-n%d-t%u-%s.csv", folder, machine.id,
+                                net->name, net->image.c, net->image.h, net->image.w, net->classes, net->width, batch, threads,
                                 training ? "training" : "inference");
     if (length < 0 || length >= PATH_BYTES)
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_SIZE, "the cache folder's path is too long");
@@ -110,16 +110,23 @@ static void sibling(const char *name, char path[PATH_BYTES])
     snprintf(slash ? slash + 1 : path, 64, "%s", name);
 }
 
-static convoy_status run_select(const char *table, int32_t batch, uint32_t threads, double budget_s, bool training, const char *path,
-                                struct convoy_error *err)
+static convoy_status run_select(const char *table, int32_t batch, uint32_t threads, double budget_s, bool training,
+                                const char *path, struct convoy_error *err)
 {
     char program[PATH_BYTES], n[16], t[16], budget[32];
     sibling("convoy", program);
     snprintf(n, sizeof n, "%d", batch);
     snprintf(t, sizeof t, "%u", threads);
     snprintf(budget, sizeof budget, "%g", budget_s);
-    char *const arguments[] = {program,  "select", "--table",  (char *)table, "--batch", n,           "--threads", t, "--purpose",
-                               training ? "training" : "inference", "--budget", budget, "--quick", "--quiet", "-o", (char *)path, NULL};
+    char *const arguments[] = {program,     "select",
+                               "--table",   (char *)table,
+                               "--batch",   n,
+                               "--threads", t,
+                               "--purpose", training ? "training" : "inference",
+                               "--budget",  budget,
+                               "--quick",   "--quiet",
+                               "-o",        (char *)path,
+                               NULL};
     pid_t child;
     int answer;
     if (posix_spawn(&child, program, NULL, NULL, arguments, environ))
@@ -132,16 +139,16 @@ static convoy_status run_select(const char *table, int32_t batch, uint32_t threa
     return CONVOY_OK;
 }
 
-static convoy_status measure(const struct net *net, int32_t batch, uint32_t threads, double budget_s, bool training, const char *path,
-                             struct assign *assign, struct convoy_error *err)
+static convoy_status measure(const struct net *net, int32_t batch, uint32_t threads, double budget_s, bool training,
+                             const char *path, struct assign *assign, struct convoy_error *err)
 {
     char table[] = "/tmp/convoy-table-XXXXXX.csv";
     const int file = mkstemps(table, 4);
     if (file < 0)
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: %s", table, strerror(errno));
     close(file);
-    log_write(CONVOY_LOG_INFO, "measuring the backends on %s at batch %d, %u threads, for %g s; kept in %s", net->name, batch, threads,
-              budget_s, path);
+    log_write(CONVOY_LOG_INFO, "measuring the backends on %s at batch %d, %u threads, for %g s; kept in %s", net->name, batch,
+              threads, budget_s, path);
     convoy_status status = write_table(net, table, err);
     if (!status)
         status = run_select(table, batch, threads, budget_s, training, path, err);

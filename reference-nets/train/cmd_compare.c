@@ -1,5 +1,6 @@
-/* The quality of backends where it counts: the same training with the naive reference and with each backend, from the same seed. The gradients
- * of the first step are compared tensor by tensor, the losses of all steps side by side, the accuracy at the end. */
+/* The quality of backends where it counts: the same training with the naive reference and with each backend, from the same seed.
+ * The gradients of the first step are compared tensor by tensor, the losses of all steps side by side, the accuracy at the end.
+ */
 #include "train/commands.h"
 
 #include "core/error.h"
@@ -10,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Relative RMS difference of a tensor's gradient from the reference's. One layer of the strict class differs by at most 2e-6, of the fast
- * class by 2e-5 (the class bounds of the verifier); errors grow through the layers above, most in batch norms, which divide by deviations. */
+/* Relative RMS difference of a tensor's gradient from the reference's. One layer of the strict class differs by at most 2e-6, of
+ * the fast class by 2e-5 (the class bounds of the verifier); errors grow through the layers above, most in batch norms, which
+ * divide by deviations. */
 static const double bound_per_layer = 2e-5, growth = 10;
 
 struct result {
     char name[BACKEND_NAME_BYTES];
     double *loss, accuracy, seconds;
-    float *grads;             /* of the first step                                                          */
+    float *grads; /* of the first step                                                          */
     double worst;
     char worst_name[PARAM_NAME_BYTES];
 };
@@ -122,8 +124,8 @@ static void print_table(const struct comparison *c)
     }
     printf("\n%-18s %10s %12s %16s  %s\n", "backend", "accuracy", "seconds", "gradient differs", "most in");
     for (int32_t r = 0; r < c->count; r++)
-        printf("%-18s %8.2f %% %12.2f %16.3g  %s%s\n", c->result[r].name, 100 * c->result[r].accuracy, c->result[r].seconds, c->result[r].worst,
-               c->result[r].worst_name, c->result[r].worst <= c->bound ? "" : "  OUT OF BOUND");
+        printf("%-18s %8.2f %% %12.2f %16.3g  %s%s\n", c->result[r].name, 100 * c->result[r].accuracy, c->result[r].seconds,
+               c->result[r].worst, c->result[r].worst_name, c->result[r].worst <= c->bound ? "" : "  OUT OF BOUND");
     printf("bound of the gradients' relative difference at the first step: %.3g\n", c->bound);
 }
 
@@ -153,8 +155,9 @@ int command_compare(const struct settings *settings)
     add_names(&c, "naive");
     for (int32_t b = 0; b < settings->backends.count; b++)
         add_names(&c, settings->backends.item[b]);
-    convoy_status status = c.count > 1 ? CONVOY_OK
-                                       : convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "compare needs --backends, such as im2col,winograd:f4");
+    convoy_status status =
+        c.count > 1 ? CONVOY_OK
+                    : convoy_fail(&err, CONVOY_INVALID, CONVOY_WHY_OTHER, "compare needs --backends, such as im2col,winograd:f4");
     for (int32_t r = 0; !status && r < c.count; r++)
         status = run_one(&c, r, &err);
     bool within = true;

@@ -15,7 +15,8 @@ static convoy_status ensemble(struct session *session, double *accuracy, struct 
     const int64_t count = session->val_set.count;
     float *probabilities = calloc((size_t)(count * classes), sizeof *probabilities);
     float *pixels = malloc((size_t)session->val_set.c * (size_t)session->val_set.h * (size_t)session->val_set.w * sizeof *pixels);
-    convoy_status status = probabilities && pixels ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for an ensemble");
+    convoy_status status =
+        probabilities && pixels ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for an ensemble");
     const struct load_options options = {settings->load_prefix, settings->load_exclude, settings->load_lenient};
     for (int32_t f = 0; !status && f < settings->load.count; f++) {
         struct outcome outcome;

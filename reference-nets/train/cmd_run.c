@@ -52,7 +52,8 @@ static bool talks(const struct run *run)
 static convoy_status in_out(const struct run *run, const char *name, char path[4096], struct convoy_error *err)
 {
     const int length = snprintf(path, 4096, "%s/%s", run->session.settings->out, name);
-    return length > 0 && length < 4096 ? CONVOY_OK : convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "--out: the path is too long");
+    return length > 0 && length < 4096 ? CONVOY_OK
+                                       : convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "--out: the path is too long");
 }
 
 static convoy_status save_state(struct run *run, struct convoy_error *err)
@@ -91,7 +92,8 @@ static convoy_status resume(struct run *run, struct convoy_error *err)
         return status;
     status = checkpoint_load_state(path, &run->session.model, run->session.optim, &run->progress, err);
     if (!status && strcmp(run->progress.settings, now))
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.60s was made with other settings: %.160s", path, run->progress.settings);
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.60s was made with other settings: %.160s", path,
+                           run->progress.settings);
     if (!status)
         status = batches_seek(run->session.train_batches, run->progress.epoch, run->progress.batch, err);
     return status;
@@ -119,7 +121,8 @@ static void show(struct run *run, int64_t batch)
         .loss = p->counted ? p->loss / (double)p->counted : 0,
         .accuracy = p->counted ? (double)p->correct / (double)p->counted : 0,
         .images_per_s = rate,
-        .remaining_s = rate > 0 ? (double)left * (double)(run->session.batch * run->session.settings->accumulate * ranks_count()) / rate : 0,
+        .remaining_s =
+            rate > 0 ? (double)left * (double)(run->session.batch * run->session.settings->accumulate * ranks_count()) / rate : 0,
         .spent_ns = backends_spent_ns(run->session.backends),
     };
     metrics_progress(run->metrics, &step);
@@ -189,7 +192,8 @@ static void print_row(const struct run *run, const struct metrics_row *r)
 {
     if (!talks(run))
         return;
-    printf("epoch %lld: loss %.4f accuracy %.2f %%, validation loss %.4f accuracy %.2f %%, %.0f images/s, conv %.0f %% pool %.0f %% bn %.0f %% rest "
+    printf("epoch %lld: loss %.4f accuracy %.2f %%, validation loss %.4f accuracy %.2f %%, %.0f images/s, conv %.0f %% pool %.0f "
+           "%% bn %.0f %% rest "
            "%.0f %%, %.1f s\n",
            (long long)r->epoch + 1, r->train_loss, 100 * r->train_accuracy, r->val_loss, 100 * r->val_accuracy, r->images_per_s,
            100 * r->spent_share[SPENT_CONV], 100 * r->spent_share[SPENT_POOL], 100 * r->spent_share[SPENT_BN],
@@ -276,11 +280,12 @@ static void introduce(const struct run *run)
     const struct session *s = &run->session;
     if (!talks(run))
         return;
-    printf("%s: %lld parameters, %lld multiply-adds an image; %s: %lld training and %lld validation samples; batch %d%s, %u threads, "
+    printf("%s: %lld parameters, %lld multiply-adds an image; %s: %lld training and %lld validation samples; batch %d%s, %u "
+           "threads, "
            "activations %.1f MB\n",
-           s->net.name, (long long)net_params(&s->net), (long long)net_macs(&s->net), s->train_whole.name, (long long)s->train_set.count,
-           (long long)s->val_set.count, s->batch, ranks_count() > 1 ? " in each process" : "", backends_threads(s->backends),
-           (double)exec_activation_bytes(s->train) / 1e6);
+           s->net.name, (long long)net_params(&s->net), (long long)net_macs(&s->net), s->train_whole.name,
+           (long long)s->train_set.count, (long long)s->val_set.count, s->batch, ranks_count() > 1 ? " in each process" : "",
+           backends_threads(s->backends), (double)exec_activation_bytes(s->train) / 1e6);
     fflush(stdout);
 }
 
@@ -327,7 +332,8 @@ static int conclude(struct run *run, convoy_status status, struct convoy_error *
     if (status)
         return train_failed(status, err);
     if (settings->target_accuracy > 0 && !run->reached) {
-        fprintf(stderr, "convoy-train: the best validation accuracy was %.4f, the target %.4f\n", run->best_accuracy, settings->target_accuracy);
+        fprintf(stderr, "convoy-train: the best validation accuracy was %.4f, the target %.4f\n", run->best_accuracy,
+                settings->target_accuracy);
         return TRAIN_MISSED;
     }
     return TRAIN_OK;

@@ -1,4 +1,5 @@
-/* A network on paper: layers, shapes, parameters, multiply-adds, receptive fields, memory, and which backend would compute what. */
+/* A network on paper: layers, shapes, parameters, multiply-adds, receptive fields, memory, and which backend would compute what.
+ */
 #include "train/commands.h"
 
 #include "core/error.h"
@@ -19,7 +20,8 @@ static void print_layer(struct session *s, int32_t l)
     else
         snprintf(backends, sizeof backends, "%s", forward);
     printf("%-28s %-15s %-16s %12lld %15lld %7lld  %s\n", layer->name, net_kind_name(layer->kind), shape,
-           (long long)net_layer_params(&s->net, layer), (long long)net_layer_macs(layer), (long long)net_receptive_field(&s->net, l), backends);
+           (long long)net_layer_params(&s->net, layer), (long long)net_layer_macs(layer),
+           (long long)net_receptive_field(&s->net, l), backends);
 }
 
 static convoy_status summarise(struct session *s, struct convoy_error *err)

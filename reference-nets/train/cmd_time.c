@@ -1,4 +1,5 @@
-/* How fast steps are, without files, augmentation or validation: one batch from memory, some steps to warm up, then the timed ones. */
+/* How fast steps are, without files, augmentation or validation: one batch from memory, some steps to warm up, then the timed
+ * ones. */
 #include "train/commands.h"
 
 #include "core/error.h"
@@ -42,7 +43,8 @@ static convoy_status time_steps(struct session *session, struct convoy_error *er
     const int64_t steps = session->settings->steps;
     double *seconds = malloc((size_t)steps * sizeof *seconds), total = 0;
     struct outcome outcome = {0};
-    convoy_status status = seconds ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for %lld times", (long long)steps);
+    convoy_status status =
+        seconds ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for %lld times", (long long)steps);
     for (int64_t step = -WARM_UP; !status && step < steps; step++) {
         if (step == 0)
             backends_spent_reset(session->backends);
@@ -58,9 +60,11 @@ static convoy_status time_steps(struct session *session, struct convoy_error *er
         const double bn = (double)spent[SPENT_BN] / 1e7 / total;
         getrusage(RUSAGE_SELF, &usage);
         qsort(seconds, (size_t)steps, sizeof *seconds, ascending);
-        printf("%s batch %d threads %u: %.2f images/s (median step %.2f ms, least %.2f), conv %.1f %% pool %.1f %% bn %.1f %% rest %.1f %%, peak %.0f MB\n",
+        printf("%s batch %d threads %u: %.2f images/s (median step %.2f ms, least %.2f), conv %.1f %% pool %.1f %% bn %.1f %% "
+               "rest %.1f %%, peak %.0f MB\n",
                session->net.name, session->batch, backends_threads(session->backends), session->batch / seconds[steps / 2],
-               1e3 * seconds[steps / 2], 1e3 * seconds[0], conv, pool, bn, 100 - conv - pool - bn, (double)usage.ru_maxrss / 1024);
+               1e3 * seconds[steps / 2], 1e3 * seconds[0], conv, pool, bn, 100 - conv - pool - bn,
+               (double)usage.ru_maxrss / 1024);
     }
     free(seconds);
     return status;

@@ -1,6 +1,6 @@
-/* The one file that knows MPI. A reduction of OpenMPI may associate differently from run to run on large messages, so each process sums
- * the parts of all others by itself in the order of their ranks: a reduce-scatter by hand (every rank gets everyone's share of its piece),
- * then an allgather. */
+/* The one file that knows MPI. A reduction of OpenMPI may associate differently from run to run on large messages, so each
+ * process sums the parts of all others by itself in the order of their ranks: a reduce-scatter by hand (every rank gets
+ * everyone's share of its piece), then an allgather. */
 #include "train/ranks.h"
 
 #include <convoy/plugin.h>
@@ -41,7 +41,8 @@ static convoy_status wait_for(MPI_Request *request, const volatile sig_atomic_t 
         if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "rank %d of %d: another process is lost", me, count);
         if (!done && stop && *stop)
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "rank %d of %d: stopped while waiting for the others", me, count);
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "rank %d of %d: stopped while waiting for the others", me,
+                               count);
         if (!done)
             nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
     }
@@ -133,9 +134,7 @@ convoy_status ranks_open(int *argc, char ***argv, struct convoy_error *err)
     return CONVOY_OK;
 }
 
-void ranks_close(void)
-{
-}
+void ranks_close(void) {}
 
 int32_t ranks_count(void)
 {

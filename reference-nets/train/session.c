@@ -68,7 +68,8 @@ static convoy_status freeze(struct session *session, struct convoy_error *err)
             matched++;
         }
         if (!matched)
-            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--freeze: no parameter starts with '%.60s'", list->item[f]);
+            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--freeze: no parameter starts with '%.60s'",
+                               list->item[f]);
     }
     return CONVOY_OK;
 }
@@ -151,8 +152,8 @@ convoy_status session_open(const struct settings *settings, bool training, struc
     if (!status)
         status = freeze(session, err);
     if (!status)
-        status = assign_open(settings->backend, folders, &session->net, session->batch, thread_count(settings), settings->select_budget_s,
-                             training, &session->assign, err);
+        status = assign_open(settings->backend, folders, &session->net, session->batch, thread_count(settings),
+                             settings->select_budget_s, training, &session->assign, err);
     if (status)
         return status;
     session->backends = backends_open(thread_count(settings), folders, session->assign.chooser, err);
@@ -276,7 +277,8 @@ static void count_in(struct outcome *outcome, const struct loss_result *result)
 }
 
 /* Losses of all heads; what is reported is the main one's. */
-static convoy_status lose(struct session *session, struct exec *exec, const struct batch *batch, struct outcome *outcome, struct convoy_error *err)
+static convoy_status lose(struct session *session, struct exec *exec, const struct batch *batch, struct outcome *outcome,
+                          struct convoy_error *err)
 {
     const int32_t heads = exec_head_grad(exec, 0) ? session->net.heads : 1;
     convoy_status status = CONVOY_OK;
@@ -319,8 +321,9 @@ static convoy_status blame(struct session *session, const struct batch *batch, i
     struct exec *plain = NULL;
     for (size_t p = 0; p < session->model.params; p++)
         if (!finite_tensor(&session->model.param[p].value, err))
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "step %lld: the loss is no number; parameter %s holds some already",
-                               (long long)step, session->model.param[p].name);
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER,
+                               "step %lld: the loss is no number; parameter %s holds some already", (long long)step,
+                               session->model.param[p].name);
     convoy_status status = exec_create(&session->model, session->backends, session->batch, EXEC_PLAIN, &plain, err);
     if (!status)
         status = feed(plain, batch, err);
@@ -335,10 +338,13 @@ static convoy_status blame(struct session *session, const struct batch *batch, i
         }
     }
     exec_free(plain);
-    return status ? status : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "step %lld: the loss is no number; it starts in %s", (long long)step, name);
+    return status ? status
+                  : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "step %lld: the loss is no number; it starts in %s",
+                                (long long)step, name);
 }
 
-static convoy_status micro_step(struct session *session, int64_t step, int64_t part, struct outcome *outcome, struct convoy_error *err)
+static convoy_status micro_step(struct session *session, int64_t step, int64_t part, struct outcome *outcome,
+                                struct convoy_error *err)
 {
     struct batch batch;
     convoy_status status = batches_next(session->train_batches, &batch, err);
@@ -370,7 +376,8 @@ static convoy_status gather(struct session *session, int64_t part, struct convoy
 }
 
 /* Means over the processes: of the gradients, and of what is reported. */
-static convoy_status exchange(struct session *session, const volatile sig_atomic_t *stop, struct outcome *outcome, struct convoy_error *err)
+static convoy_status exchange(struct session *session, const volatile sig_atomic_t *stop, struct outcome *outcome,
+                              struct convoy_error *err)
 {
     const int32_t ranks = ranks_count();
     if (ranks == 1)
@@ -381,7 +388,8 @@ static convoy_status exchange(struct session *session, const volatile sig_atomic
     convoy_status status = ranks_sum_f32(g, session->model.learned_count, stop, err);
     for (int64_t i = 0; !status && i < session->model.learned_count; i++)
         g[i] /= (float)ranks;
-    double sums[] = {outcome->loss, (double)outcome->correct, (double)outcome->correct5, (double)outcome->counted, (double)outcome->samples};
+    double sums[] = {outcome->loss, (double)outcome->correct, (double)outcome->correct5, (double)outcome->counted,
+                     (double)outcome->samples};
     if (!status)
         status = ranks_sum_f64(sums, sizeof sums / sizeof *sums, stop, err);
     if (status)
@@ -394,8 +402,8 @@ static convoy_status exchange(struct session *session, const volatile sig_atomic
     return CONVOY_OK;
 }
 
-convoy_status session_step(struct session *session, int64_t step, double rate, const volatile sig_atomic_t *stop, struct outcome *outcome,
-                           struct convoy_error *err)
+convoy_status session_step(struct session *session, int64_t step, double rate, const volatile sig_atomic_t *stop,
+                           struct outcome *outcome, struct convoy_error *err)
 {
     *outcome = (struct outcome){0};
     convoy_status status = CONVOY_OK;

@@ -15,13 +15,13 @@ struct session {
     struct model model;
     struct assign assign;
     struct backends *backends;
-    struct exchange exchange;      /* with --sync-bn and several processes                                  */
-    struct exec *train, *eval;     /* NULL until session_train, session_eval                                */
+    struct exchange exchange;  /* with --sync-bn and several processes                                  */
+    struct exec *train, *eval; /* NULL until session_train, session_eval                                */
     struct optim *optim;
     struct dataset train_whole, train_set, val_set; /* count 0: not opened                                  */
     struct batches *train_batches, *val_batches;
-    float *mean, *deviation;       /* of the training set's channels                                        */
-    float *gathered;               /* gradients of accumulated batches; NULL: none                          */
+    float *mean, *deviation; /* of the training set's channels                                        */
+    float *gathered;         /* gradients of accumulated batches; NULL: none                          */
     int32_t batch;
 };
 
@@ -39,9 +39,10 @@ convoy_status session_train(struct session *session, struct convoy_error *err); 
 convoy_status session_eval(struct session *session, struct convoy_error *err);  /* exec, batches             */
 void session_close(struct session *session);
 
-/* One update from `accumulate` batches. step seeds random layers. A loss that is no number is CONVOY_FAILED and names the layer. */
-convoy_status session_step(struct session *session, int64_t step, double rate, const volatile sig_atomic_t *stop, struct outcome *outcome,
-                           struct convoy_error *err);
+/* One update from `accumulate` batches. step seeds random layers. A loss that is no number is CONVOY_FAILED and names the layer.
+ */
+convoy_status session_step(struct session *session, int64_t step, double rate, const volatile sig_atomic_t *stop,
+                           struct outcome *outcome, struct convoy_error *err);
 
 /* The whole validation set. probabilities (may be NULL): [count][classes] that softmax of the logits is added to, for means of
  * several models. */

@@ -43,7 +43,8 @@ static const char *set_optimizer(struct settings *s, const char *text)
 
 static const char *set_schedule(struct settings *s, const char *text)
 {
-    return schedule_by_name(text, &s->schedule.kind) ? NULL : "is none of constant, step, multistep, exp, poly, inv, cosine, plateau";
+    return schedule_by_name(text, &s->schedule.kind) ? NULL
+                                                     : "is none of constant, step, multistep, exp, poly, inv, cosine, plateau";
 }
 
 static const char *set_milestones(struct settings *s, const char *text)
@@ -80,20 +81,43 @@ enum {
 };
 
 #define ANY(n, v, c, t, h) .name = n, .value = v, .help = h, .commands = c, .type = t
-#define TEXT(n, v, c, m, h) {ANY(n, v, c, TYPE_TEXT, h), .offset = offsetof(struct settings, m)}
-#define LIST(n, v, c, m, h) {ANY(n, v, c, TYPE_LIST, h), .offset = offsetof(struct settings, m)}
-#define FLAG(n, c, m, h) {ANY(n, NULL, c, TYPE_FLAG, h), .offset = offsetof(struct settings, m)}
-#define INT(n, v, c, m, lo, hi, h) {ANY(n, v, c, TYPE_INT, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi}
-#define REAL(n, v, c, m, lo, hi, h) {ANY(n, v, c, TYPE_REAL, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi}
-#define FLOAT(n, v, c, m, lo, hi, h) {ANY(n, v, c, TYPE_FLOAT, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi}
-#define OWN(n, v, c, f, h) {ANY(n, v, c, TYPE_OWN, h), .own = f}
+#define TEXT(n, v, c, m, h)                                                                                                      \
+    {                                                                                                                            \
+        ANY(n, v, c, TYPE_TEXT, h), .offset = offsetof(struct settings, m)                                                       \
+    }
+#define LIST(n, v, c, m, h)                                                                                                      \
+    {                                                                                                                            \
+        ANY(n, v, c, TYPE_LIST, h), .offset = offsetof(struct settings, m)                                                       \
+    }
+#define FLAG(n, c, m, h)                                                                                                         \
+    {                                                                                                                            \
+        ANY(n, NULL, c, TYPE_FLAG, h), .offset = offsetof(struct settings, m)                                                    \
+    }
+#define INT(n, v, c, m, lo, hi, h)                                                                                               \
+    {                                                                                                                            \
+        ANY(n, v, c, TYPE_INT, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi                               \
+    }
+#define REAL(n, v, c, m, lo, hi, h)                                                                                              \
+    {                                                                                                                            \
+        ANY(n, v, c, TYPE_REAL, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi                              \
+    }
+#define FLOAT(n, v, c, m, lo, hi, h)                                                                                             \
+    {                                                                                                                            \
+        ANY(n, v, c, TYPE_FLOAT, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi                             \
+    }
+#define OWN(n, v, c, f, h)                                                                                                       \
+    {                                                                                                                            \
+        ANY(n, v, c, TYPE_OWN, h), .own = f                                                                                      \
+    }
 
 static const struct option options[] = {
     OWN("--input", "CxHxW", BUILDS, set_input, "extents of the image (the network's own)"),
     INT("--classes", "N", BUILDS, catalog.classes, 1, 1 << 20, "classes (those of the data, else the network's own)"),
     REAL("--width", "X", BUILDS, catalog.width, 1e-3, 64, "factor on the channels (1)"),
-    TEXT("--data", "DIR", READS, data, "MNIST-like IDX files, CIFAR binaries, CSV, or folders of pictures; 'made': a made set (made)"),
-    REAL("--val-fraction", "X", FOR_RUN, val_fraction, 0, 0.9, "share of the training set held back for validation instead of the test set"),
+    TEXT("--data", "DIR", READS, data,
+         "MNIST-like IDX files, CIFAR binaries, CSV, or folders of pictures; 'made': a made set (made)"),
+    REAL("--val-fraction", "X", FOR_RUN, val_fraction, 0, 0.9,
+         "share of the training set held back for validation instead of the test set"),
     INT("--limit", "N", TRAINS, limit, 1, 1e12, "use only the first N training samples"),
     INT("--overfit", "N", FOR_RUN, overfit, 1, 1e9, "train and judge on the first N samples, without augmentation"),
     INT("--epochs", "N", FOR_RUN, epochs, 1, 1e6, "passes over the data (10)"),
@@ -126,7 +150,8 @@ static const struct option options[] = {
     REAL("--lr-least", "X", FOR_RUN, schedule.least, 0, 1e6, "where cosine ends (0)"),
     INT("--lr-patience", "N", FOR_RUN, schedule.patience, 0, 1e6, "epochs without improvement before plateau steps (3)"),
     REAL("--warmup", "X", FOR_RUN, warmup_epochs, 0, 1e6, "epochs in which the rate grows from 0"),
-    OWN("--init", "NAME", TRAINS, set_init, "he-normal, he-uniform, xavier-normal, xavier-uniform, gaussian, orthonormal, lsuv (he-normal)"),
+    OWN("--init", "NAME", TRAINS, set_init,
+        "he-normal, he-uniform, xavier-normal, xavier-uniform, gaussian, orthonormal, lsuv (he-normal)"),
     REAL("--init-bias", "X", TRAINS, init.bias, -1e3, 1e3, "constant of biases (0)"),
     FLAG("--zero-last-gamma", TRAINS, init.zero_last_gamma, "the last normalisation of each residual branch starts at 0"),
     OWN("--loss", "NAME", READS, set_loss, "xent, bce, mse, l1, huber, hinge (xent)"),
@@ -143,16 +168,20 @@ static const struct option options[] = {
     FLOAT("--colour", "X", FOR_RUN, augment.colour, 0, 1, "augmentation: up to this share in each channel"),
     INT("--cutout", "N", FOR_RUN, augment.cutout, 0, 4096, "augmentation: a square of N pixels set to the mean"),
     FLOAT("--mixup", "ALPHA", FOR_RUN, augment.mixup_alpha, 0, 100, "mixes pairs of samples, lambda ~ Beta(ALPHA, ALPHA)"),
-    LIST("--load", "FILE", FOR_RUN | FOR_EVAL | FOR_COMPARE, load, "weights to start from (safetensors); eval: repeat it for the mean of several"),
+    LIST("--load", "FILE", FOR_RUN | FOR_EVAL | FOR_COMPARE, load,
+         "weights to start from (safetensors); eval: repeat it for the mean of several"),
     TEXT("--load-prefix", "TEXT", FOR_RUN | FOR_EVAL, load_prefix, "load only parameters whose names start so"),
-    TEXT("--load-exclude", "TEXT", FOR_RUN | FOR_EVAL, load_exclude, "load none whose names start so: they keep their first values"),
+    TEXT("--load-exclude", "TEXT", FOR_RUN | FOR_EVAL, load_exclude,
+         "load none whose names start so: they keep their first values"),
     FLAG("--load-lenient", FOR_RUN | FOR_EVAL, load_lenient, "names that are missing on either side are no error"),
     LIST("--freeze", "PREFIX", FOR_RUN, freeze, "parameters whose names start so are not trained"),
     FLAG("--resume", FOR_RUN, resume, "go on from the state in --out, bit-exactly"),
-    TEXT("--backend", "NAME", COMPUTES, backend, "one backend, a select.csv, or auto: the measured winners per layer and pass (auto)"),
+    TEXT("--backend", "NAME", COMPUTES, backend,
+         "one backend, a select.csv, or auto: the measured winners per layer and pass (auto)"),
     LIST("--backends", "NAME", FOR_COMPARE, backends, "compare: a backend beside the naive one; repeat, or separate by commas"),
     LIST("--plugin", "PATH", COMPUTES, plugins, "a plugin file or folder beside the usual ones"),
-    REAL("--select-budget", "SECONDS", COMPUTES, select_budget_s, 0, 1e6, "auto: how long to measure where no measured winners are stored (20)"),
+    REAL("--select-budget", "SECONDS", COMPUTES, select_budget_s, 0, 1e6,
+         "auto: how long to measure where no measured winners are stored (20)"),
     INT("--threads", "N", COMPUTES, threads, 1, 1024, "threads (all processors)"),
     FLAG("--sync-bn", FOR_RUN, sync_bn, "batch statistics over all processes"),
     FLAG("--no-loader", FOR_RUN | FOR_EVAL, no_loader, "no thread of its own for loading"),
@@ -160,8 +189,10 @@ static const struct option options[] = {
     INT("--save-every", "N", FOR_RUN, save_every, 1, 1e9, "save the state every N steps too (each epoch)"),
     TEXT("--filters", "FILE.png", FOR_RUN | FOR_EVAL, filters, "write a picture of the first layer's filters at the end"),
     INT("--patience", "N", FOR_RUN, patience, 1, 1e6, "stop after N epochs without a better validation loss"),
-    REAL("--target-accuracy", "X", FOR_RUN | FOR_EVAL, target_accuracy, 0, 1, "stop when validation reaches X (0..1); exit 1 if it never does"),
-    INT("--steps", "N", FOR_COMPARE | FOR_TIME, steps, 1, 1e6, "compare: steps to train with each backend; time: steps to time (20)"),
+    REAL("--target-accuracy", "X", FOR_RUN | FOR_EVAL, target_accuracy, 0, 1,
+         "stop when validation reaches X (0..1); exit 1 if it never does"),
+    INT("--steps", "N", FOR_COMPARE | FOR_TIME, steps, 1, 1e6,
+        "compare: steps to train with each backend; time: steps to time (20)"),
     REAL("--wall-time", "SECONDS", FOR_RUN, wall_time, 0, 1e11, "time stamped on events: for byte-stable files"),
     FLAG("--quiet", COMPUTES, quiet, "no progress line"),
     FLAG("--help", ~0u, help, "this text"),
@@ -169,8 +200,9 @@ static const struct option options[] = {
 
 /* The integers behind TYPE_INT are of several widths. */
 static const size_t narrow[] = {
-    offsetof(struct settings, catalog.classes), offsetof(struct settings, augment.pad_crop), offsetof(struct settings, augment.cutout),
-    offsetof(struct settings, schedule.every),  offsetof(struct settings, schedule.patience),
+    offsetof(struct settings, catalog.classes),   offsetof(struct settings, augment.pad_crop),
+    offsetof(struct settings, augment.cutout),    offsetof(struct settings, schedule.every),
+    offsetof(struct settings, schedule.patience),
 };
 
 static void put_int(struct settings *settings, size_t offset, double value)
@@ -204,10 +236,12 @@ static convoy_status put_value(struct settings *settings, const struct option *o
     }
     if (option->type == TYPE_OWN) {
         const char *wrong = option->own(settings, text);
-        return wrong ? convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: '%.60s' %s", option->name, text, wrong) : CONVOY_OK;
+        return wrong ? convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: '%.60s' %s", option->name, text, wrong)
+                     : CONVOY_OK;
     }
     const double value = strtod(text, &end);
-    if (end == text || *end || !(value >= option->least && value <= option->most) || (option->type == TYPE_INT && value != floor(value)))
+    if (end == text || *end || !(value >= option->least && value <= option->most) ||
+        (option->type == TYPE_INT && value != floor(value)))
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: '%.60s' is no %snumber from %g to %g", option->name, text,
                            option->type == TYPE_INT ? "whole " : "", option->least, option->most);
     if (option->type == TYPE_INT)
@@ -243,7 +277,8 @@ static const struct option *find(const struct train_command *command, const char
     return NULL;
 }
 
-convoy_status settings_parse(const struct train_command *command, int argc, char **argv, struct settings *settings, struct convoy_error *err)
+convoy_status settings_parse(const struct train_command *command, int argc, char **argv, struct settings *settings,
+                             struct convoy_error *err)
 {
     defaults(settings);
     for (int i = 0; i < argc; i++) {
@@ -257,8 +292,8 @@ convoy_status settings_parse(const struct train_command *command, int argc, char
         const char *equals = strchr(argument, '=');
         const struct option *option = find(command, argument, equals ? (size_t)(equals - argument) : strlen(argument));
         if (!option)
-            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s has no option %.60s; see convoy-train %s --help", command->name,
-                               argument, command->name);
+            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s has no option %.60s; see convoy-train %s --help",
+                               command->name, argument, command->name);
         if (option->type == TYPE_FLAG) {
             if (equals)
                 return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s takes no value", option->name);
@@ -296,18 +331,19 @@ void settings_print(const struct settings *s, char *text, size_t size)
     const struct augment_options *a = &s->augment;
     const struct optim_options *o = &s->optim;
     const struct schedule_options *r = &s->schedule;
-    int length = snprintf(text, size,
-                          "%s %dx%dx%d/%d*%g data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
-                          "optim=%d/%g/%d%d/%g/%g/%g/%d%d%d/%g/%g/%d%d/%g/%g/%g "
-                          "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%d/%g",
-                          s->network, s->catalog.image.c, s->catalog.image.h, s->catalog.image.w, s->catalog.classes, s->catalog.width,
-                          s->data ? s->data : "made", s->val_fraction, (long long)s->limit, (long long)s->overfit, (long long)s->batch,
-                          (long long)s->accumulate, (long long)s->seed, (int)s->loss.kind, (double)s->loss.smoothing, (long long)s->epochs,
-                          (int)o->kind, o->momentum, o->nesterov, o->rate_inside, o->beta1, o->beta2, o->eps, o->eps_inside, o->centered,
-                          o->amsgrad, o->weight_decay, o->l1, o->decoupled, o->decay_all, o->max_norm, o->clip_norm, o->clip_value,
-                          (int)r->kind, r->rate, r->least, r->gamma, r->power, r->factor, r->every, r->patience, s->warmup_epochs,
-                          a->pad_crop, a->resized_crop, a->flip, (double)a->rotate_degrees, (double)a->scale, (double)a->shift,
-                          (double)a->brightness, (double)a->contrast, (double)a->colour, a->cutout, (double)a->mixup_alpha);
+    int length =
+        snprintf(text, size,
+                 "%s %dx%dx%d/%d*%g data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
+                 "optim=%d/%g/%d%d/%g/%g/%g/%d%d%d/%g/%g/%d%d/%g/%g/%g "
+                 "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%d/%g",
+                 s->network, s->catalog.image.c, s->catalog.image.h, s->catalog.image.w, s->catalog.classes, s->catalog.width,
+                 s->data ? s->data : "made", s->val_fraction, (long long)s->limit, (long long)s->overfit, (long long)s->batch,
+                 (long long)s->accumulate, (long long)s->seed, (int)s->loss.kind, (double)s->loss.smoothing, (long long)s->epochs,
+                 (int)o->kind, o->momentum, o->nesterov, o->rate_inside, o->beta1, o->beta2, o->eps, o->eps_inside, o->centered,
+                 o->amsgrad, o->weight_decay, o->l1, o->decoupled, o->decay_all, o->max_norm, o->clip_norm, o->clip_value,
+                 (int)r->kind, r->rate, r->least, r->gamma, r->power, r->factor, r->every, r->patience, s->warmup_epochs,
+                 a->pad_crop, a->resized_crop, a->flip, (double)a->rotate_degrees, (double)a->scale, (double)a->shift,
+                 (double)a->brightness, (double)a->contrast, (double)a->colour, a->cutout, (double)a->mixup_alpha);
     for (int32_t m = 0; m < r->milestones && length > 0 && (size_t)length < size; m++)
         length += snprintf(text + length, size - (size_t)length, "%c%d", m ? ',' : ' ', r->milestone[m]);
     for (int32_t f = 0; f < s->freeze.count && length > 0 && (size_t)length < size; f++)
