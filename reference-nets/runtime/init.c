@@ -37,16 +37,27 @@ bool init_by_name(const char *name, enum init_kind *kind)
     return false;
 }
 
-static double deviation_of(const struct init_options *options, const struct param *param)
+/* Heads start near zero, so that the first loss is that of knowing nothing. */
+static const double head_deviation = 0.01;
+
+static bool is_head(const struct net *net, int32_t layer)
+{
+    for (int32_t head = 0; head < net->heads; head++)
+        if (net->head[head].layer == layer)
+            return true;
+    return false;
+}
+
+static double deviation_of(const struct init_options *options, const struct param *param, bool head)
 {
     const double in = (double)convoy_max(param->fan_in, 1), out = (double)convoy_max(param->fan_out, 1);
     switch (options->kind) {
     case INIT_HE_NORMAL:
     case INIT_HE_UNIFORM:
-        return sqrt(2 / in);
+        return head ? head_deviation : sqrt(2 / in);
     case INIT_XAVIER_NORMAL:
     case INIT_XAVIER_UNIFORM:
-        return sqrt(2 / (in + out));
+        return head ? head_deviation : sqrt(2 / (in + out));
     case INIT_GAUSSIAN:
         return options->scale > 0 ? options->scale : 0.01;
     default:
@@ -79,9 +90,10 @@ static void orthonormal(float *w, int64_t rows, int64_t columns)
     }
 }
 
-static void draw(const struct init_options *options, const struct param *param, uint64_t seed, uint64_t stream, float *w)
+static void draw(const struct init_options *options, const struct param *param, bool head, uint64_t seed, uint64_t stream,
+                 float *w)
 {
-    const double deviation = deviation_of(options, param);
+    const double deviation = deviation_of(options, param, head);
     const bool uniform = options->kind == INIT_HE_UNIFORM || options->kind == INIT_XAVIER_UNIFORM;
     for (int64_t i = 0; i < param->count; i++)
         w[i] = (float)(uniform ? deviation * sqrt(3) * (2 * rng_unit(seed, stream, (uint64_t)i) - 1)
@@ -126,7 +138,7 @@ convoy_status init_model(struct model *model, const struct init_options *options
         if (!w)
             return CONVOY_FAILED;
         if (param->role == PARAM_WEIGHT) {
-            draw(options, param, seed, STREAM_INIT + index, w);
+            draw(options, param, is_head(model->net, param->layer), seed, STREAM_INIT + index, w);
             continue;
         }
         double value = constant_of(options, param->role);

@@ -23,7 +23,8 @@ struct init_options {
     bool zero_last_gamma; /* gamma of the last normalisation before each sum starts at 0 (arXiv 1706.02677) */
 };
 
-/* Weights by kind, biases constant, gamma and running variances 1, beta and running means 0, slopes 0.25; masks applied. */
+/* Weights by kind (of heads N(0, 0.01^2) instead of He's and Xavier's), biases constant, gamma and running variances 1, beta and
+ * running means 0, slopes 0.25; masks applied. */
 convoy_status init_model(struct model *model, const struct init_options *options, uint64_t seed, struct convoy_error *err);
 
 /* Layer-sequential unit variance (arXiv 1511.06422): scales each layer's weights until the variance of its output on the batch in
