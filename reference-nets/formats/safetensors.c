@@ -230,7 +230,7 @@ static convoy_status parse(const char *path, int64_t count, struct st_file *file
     uint64_t length = 0;
     for (int byte = 0; count >= HEAD_BYTES && byte < HEAD_BYTES; byte++)
         length |= (uint64_t)file->bytes[byte] << 8 * byte;
-    if (count < HEAD_BYTES || length > HEADER_MOST || length > (uint64_t)(count - HEAD_BYTES) || file->bytes[HEAD_BYTES] != '{')
+    if (count < HEAD_BYTES || length == 0 || length > HEADER_MOST || length > (uint64_t)(count - HEAD_BYTES) || file->bytes[HEAD_BYTES] != '{')
         return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%s: not a safetensors file, or cut off", path);
     json_error_t wrong;
     file->root = json_loadb((const char *)file->bytes + HEAD_BYTES, length, JSON_REJECT_DUPLICATES, &wrong);

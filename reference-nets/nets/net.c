@@ -1,5 +1,6 @@
 #include "nets/net.h"
 
+#include <assert.h>
 #include <convoy/plugin.h>
 #include <convoy/shape.h>
 #include <stdio.h>
@@ -33,9 +34,24 @@ void net_init(struct net *net, const char *name, struct net_extent image, int32_
 
 void net_free(struct net *net)
 {
+    for (size_t place = 0; place < NET_KEPT; place++)
+        free(net->kept[place]);
+    memset(net->kept, 0, sizeof net->kept);
     free(net->layer);
     net->layer = NULL;
     net->count = net->capacity = 0;
+}
+
+void *net_keep(struct net *net, size_t bytes, struct convoy_error *err)
+{
+    size_t place = 0;
+    while (place < NET_KEPT && net->kept[place])
+        place++;
+    assert(place < NET_KEPT);
+    net->kept[place] = calloc(1, bytes);
+    if (!net->kept[place])
+        convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%s: no memory for %zu bytes", net->name, bytes);
+    return net->kept[place];
 }
 
 int32_t net_width(const struct net *net, int32_t channels, int32_t multiple)
@@ -380,6 +396,27 @@ int64_t net_params(const struct net *net)
     for (size_t index = 0; index < net->count; index++)
         params += net_layer_params(net, &net->layer[index]);
     return params;
+}
+
+bool net_main_totals(const struct net *net, int64_t *macs, int64_t *params)
+{
+    bool *needed = calloc(net->count, sizeof *needed);
+    if (!needed)
+        return false;
+    *macs = *params = 0;
+    needed[net->head[0].layer] = true;
+    for (size_t at = net->count; at-- > 0;) {
+        const struct net_layer *layer = &net->layer[at];
+        if (!needed[at])
+            continue;
+        *macs += net_layer_macs(layer);
+        *params += net_layer_params(net, layer);
+        for (int32_t input = 0; input < layer->inputs; input++)
+            if (layer->input[input] != NET_IMAGE)
+                needed[layer->input[input]] = true;
+    }
+    free(needed);
+    return true;
 }
 
 /* A layer of span s and stride t widens the field of its input, whose neighbouring outputs are `jump` image pixels apart, by

@@ -6,7 +6,7 @@
 
 #include "core/problem.h"
 
-enum { NET_NAME_BYTES = 48, NET_IMAGE = -1, NET_INPUTS = 4, NET_HEADS = 3 };
+enum { NET_NAME_BYTES = 48, NET_IMAGE = -1, NET_INPUTS = 4, NET_HEADS = 3, NET_KEPT = 2 };
 
 enum net_kind {
     /* posed to plugins */
@@ -48,8 +48,8 @@ struct net_spec {
     float bias_k;                /* LRN                                                                    */
     float p;                     /* DROPOUT: probability dropped; NOISE: deviation                         */
     int32_t window;              /* LRN, MAXOUT, L2FEATURES: channels; GROUPNORM: groups                   */
-    const uint8_t *mask;         /* CONV: [k][c], 0 where there is no connection (LeNet-5); lives forever  */
-    const float *codes;          /* RBF: [k][c]; lives forever                                             */
+    const uint8_t *mask;         /* CONV: [k][c], 0 where there is no connection (LeNet-5); net_keep       */
+    const float *codes;          /* RBF: [k][c]; net_keep                                                  */
 };
 
 struct net_extent {
@@ -82,11 +82,15 @@ struct net {
     size_t count, capacity;
     struct net_head head[NET_HEADS]; /* the main one first                                                 */
     int32_t heads;
+    void *kept[NET_KEPT];
 };
 
 /* An empty network of width 1; net_free releases what was added. [any] */
 void net_init(struct net *net, const char *name, struct net_extent image, int32_t classes);
 void net_free(struct net *net);
+
+/* Zeroed memory that lives as long as the network, for masks and codes; NULL and err where there is none. */
+void *net_keep(struct net *net, size_t bytes, struct convoy_error *err);
 
 /* A number of channels times the width, at least 1, rounded to a multiple of `multiple`. [any] */
 int32_t net_width(const struct net *net, int32_t channels, int32_t multiple);
@@ -115,6 +119,9 @@ int64_t net_macs(const struct net *net);
 /* Learned parameters. [any] */
 int64_t net_layer_params(const struct net *net, const struct net_layer *layer);
 int64_t net_params(const struct net *net);
+
+/* Both totals of the layers that the main head depends on, without auxiliary heads: what papers print. False: no memory. */
+bool net_main_totals(const struct net *net, int64_t *macs, int64_t *params);
 
 /* Side of the square of image pixels that one output of the layer depends on; 0 where there is no memory. [any] */
 int64_t net_receptive_field(const struct net *net, int32_t layer);

@@ -12,9 +12,8 @@ struct gradcheck {
 
 enum { GRADCHECK_DIRECTIONS = 3 };
 
-/* Compares, for the image and for every learned tensor, derivatives along GRADCHECK_DIRECTIONS random directions, of which the
- * median counts. exec is of EXEC_CHECK over the model; its input is filled here and values are put back. */
-convoy_status gradcheck_run(struct exec *exec, struct model *model, uint64_t seed, struct gradcheck *result,
-                            struct convoy_error *err);
+/* Compares, for the image and for every learned tensor, derivatives along GRADCHECK_DIRECTIONS random directions, of which the median
+ * counts; what rounding of the loss can make is no error. exec is of EXEC_CHECK over the model; its input is filled here and values are put back. */
+convoy_status gradcheck_run(struct exec *exec, struct model *model, uint64_t seed, struct gradcheck *result, struct convoy_error *err);
 
 #endif

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PLUGINS BUILD_DIR "/plugins"
 static const char *const folders[] = {PLUGINS, NULL};
@@ -78,10 +79,10 @@ static void smooth(struct net *net)
     }
 }
 
-static void open_net(struct bench *b, const char *backend, int32_t batch, enum exec_mode mode)
+static void open_net(struct bench *b, const char *backend, uint32_t threads, int32_t batch, enum exec_mode mode)
 {
     MUST(model_create(&b->net, &b->model, &err));
-    MUST(!(b->backends = backends_open(2, folders, (struct chooser){only, backend}, &err)));
+    MUST(!(b->backends = backends_open(threads, folders, (struct chooser){only, backend}, &err)));
     draw(&b->model);
     MUST(exec_create(&b->model, b->backends, batch, mode, &b->exec, &err));
 }
@@ -94,6 +95,7 @@ static void check_gradients(struct bench *b, const char *what, const char *backe
         fail_msg("%s with %s: %.2g in %s", what, backend, result.worst, result.worst_name);
 }
 
+/* One of every family. Dropout and the like draw the same in every forward of a check. */
 static void gradients_of_networks_are_those_of_differences(void **state)
 {
     (void)state;
@@ -102,15 +104,84 @@ static void gradients_of_networks_are_those_of_differences(void **state)
         struct catalog_options options;
     } rows[] = {
         {"lenet5", {.width = 0.5}},
-        {"resnet18", {.image = {3, 32, 32}, .width = 0.0625, .classes = 5}},
-        {"resnet50", {.image = {3, 32, 32}, .width = 0.0625, .classes = 5}},
+        {"lenet5-original", {.image = {1, 28, 28}, .width = 0.5}},
+        {"perceptron", {.image = {1, 8, 8}, .width = 0.1}},
+        {"simplenet", {.image = {1, 26, 26}, .width = 0.4, .classes = 5}},
+        {"convnet", {.width = 0.5, .classes = 5}},
+        {"alexnet", {.image = {3, 67, 67}, .width = 0.03, .classes = 5}},
+        {"zfnet", {.image = {3, 65, 65}, .width = 0.03, .classes = 5}},
+        {"vgg-a-lrn", {.image = {3, 32, 32}, .width = 0.03, .classes = 5}},
+        {"googlenet", {.image = {3, 9, 9}, .width = 0.04, .classes = 5}},
+        {"resnet18", {.image = {3, 33, 33}, .width = 0.0625, .classes = 5}},
+        {"resnet18-c", {.image = {3, 33, 33}, .width = 0.03125, .classes = 5}},
+        {"resnet20", {.image = {3, 9, 9}, .width = 0.25, .classes = 5}},
+        {"resnet50", {.image = {3, 33, 33}, .width = 0.03125, .classes = 5}},
+        {"resnext50-32x4d", {.image = {3, 33, 33}, .width = 0.01, .classes = 5}},
+        {"preact-resnet20", {.image = {3, 9, 9}, .width = 0.25, .classes = 5}},
+        {"wrn-16-4", {.image = {3, 9, 9}, .width = 0.125, .classes = 5}},
+        {"densenet-40", {.image = {3, 8, 8}, .width = 0.17, .classes = 5}},
+        {"mobilenet", {.image = {3, 33, 33}, .width = 0.125, .classes = 5}},
     };
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         struct bench b = {0};
         MUST(catalog_build(rows[row].net, &rows[row].options, &b.net, &err));
         smooth(&b.net);
-        open_net(&b, "im2col", 4, EXEC_CHECK);
+        open_net(&b, "im2col", 1, 4, EXEC_CHECK);
         check_gradients(&b, rows[row].net, "im2col", 1e-2);
+        close_bench(&b);
+    }
+}
+
+static void gradients_of_every_backend_are_those_of_differences(void **state)
+{
+    (void)state;
+    static const char *const backends[] = {"naive", "im2col", "direct", "fft", "winograd", "onednn"};
+    for (size_t index = 0; index < sizeof backends / sizeof *backends; index++) {
+        char path[4096];
+        snprintf(path, sizeof path, PLUGINS "/convoy_%s.so", backends[index]);
+        if (access(path, R_OK)) {
+            print_message("%s is not built\n", backends[index]);
+            continue;
+        }
+        struct bench b = {0};
+        MUST(catalog_build("lenet5", &(struct catalog_options){.width = 0.5}, &b.net, &err));
+        smooth(&b.net);
+        open_net(&b, backends[index], 2, 3, EXEC_CHECK);
+        check_gradients(&b, "lenet5", backends[index], 1e-2);
+        close_bench(&b);
+    }
+}
+
+/* A map that an affine layer makes all zero sits on the kink of a ReLU, whose gradient there is 0 by choice while the loss does
+ * change with the layer's parameters: the check must see that, for all maps and for some of them. */
+static void a_wrong_gradient_is_found(void **state)
+{
+    (void)state;
+    for (int64_t dead = 0; dead <= 8; dead += 4) {
+        const struct net_spec spec[] = {
+            {"first", .kind = NET_CONV, .k = 8, .kernel = 3, .pad = 1, .bias = true},
+            {"affine", .kind = NET_AFFINE},
+            {"relu", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
+            {"last", .kind = NET_FC, .k = 5, .bias = true},
+        };
+        struct bench b = {0};
+        int32_t at = NET_IMAGE;
+        net_init(&b.net, "wrong", (struct net_extent){2, 8, 8}, 5);
+        MUST(net_append(&b.net, "", spec, sizeof spec / sizeof *spec, &at, &err));
+        MUST(net_finish(&b.net, &err));
+        open_net(&b, "naive", 2, 3, EXEC_CHECK);
+        for (int32_t place = b.model.first[1]; place < b.model.first[2]; place++) {
+            struct convoy_error err = error_none();
+            float *value = tensor_host(&b.model.param[place].value, TENSOR_UPDATE, &err);
+            assert_non_null(value);
+            memset(value, 0, (size_t)dead * sizeof *value);
+        }
+        struct gradcheck result;
+        MUST(gradcheck_run(b.exec, &b.model, 3, &result, &err));
+        if (dead == 0)
+            assert_true(result.worst < 1e-2);
+        else if (!(result.worst > 0.05) || strncmp(result.worst_name, "affine", 6))
+            fail_msg("%d of 8 maps wrong: %.2g in %s", (int)dead, result.worst, result.worst_name);
         close_bench(&b);
     }
 }
@@ -157,7 +228,7 @@ static void gradients_of_layers_are_those_of_differences(void **state)
         MUST(net_append(&b.net, "", &kinds[k], 1, &at, &err));
         MUST(net_append(&b.net, "", &last, 1, &at, &err));
         MUST(net_finish(&b.net, &err));
-        open_net(&b, "naive", 3, EXEC_CHECK);
+        open_net(&b, "naive", 2, 3, EXEC_CHECK);
         check_gradients(&b, net_kind_name(kinds[k].kind), "naive", 1e-2);
         close_bench(&b);
     }
@@ -169,7 +240,7 @@ static void gradients_of_layers_are_those_of_differences(void **state)
     MUST(net_append(&b.net, "", &squash, 1, &at, &err));
     MUST(net_append(&b.net, "", &codes_layer, 1, &at, &err));
     MUST(net_finish(&b.net, &err));
-    open_net(&b, "naive", 3, EXEC_CHECK);
+    open_net(&b, "naive", 2, 3, EXEC_CHECK);
     check_gradients(&b, "rbf", "naive", 1e-2);
     close_bench(&b);
 }
@@ -197,7 +268,7 @@ static void gradients_of_joins_are_those_of_differences(void **state)
     head = right;
     MUST(net_append(&b.net, "", &ends[1], 1, &head, &err));
     MUST(net_head_add(&b.net, head, 0.3f, &err));
-    open_net(&b, "naive", 3, EXEC_CHECK);
+    open_net(&b, "naive", 2, 3, EXEC_CHECK);
     check_gradients(&b, "joins", "naive", 1e-2);
     close_bench(&b);
 }
@@ -221,7 +292,7 @@ static void planned_memory_changes_nothing(void **state)
         struct bench b = {0};
         const struct catalog_options options = {.image = {3, 32, 32}, .width = 0.125, .classes = 5};
         MUST(catalog_build("resnet18", &options, &b.net, &err));
-        open_net(&b, "naive", 4, plain ? EXEC_PLAIN : EXEC_TRAIN);
+        open_net(&b, "naive", 2, 4, plain ? EXEC_PLAIN : EXEC_TRAIN);
         fill_input(b.exec);
         MUST(exec_forward(b.exec, &err));
         struct convoy_error err = error_none();
@@ -244,15 +315,16 @@ static void planned_memory_changes_nothing(void **state)
     free(grads[1]);
 }
 
-/* An evaluation with room for only what is still read gives what one layer after another gives. */
+/* An evaluation has room for only what is still read: of the maps of resnet20's first stage, the largest, three at a time (what a
+ * block reads, and what goes in and out of a layer in it), where training keeps dozens. */
 static void evaluation_reuses_memory(void **state)
 {
     (void)state;
     struct bench b = {0};
     const struct catalog_options options = {.image = {3, 32, 32}, .width = 0.125, .classes = 5};
     struct exec *train;
-    MUST(catalog_build("vgg-a", &options, &b.net, &err));
-    open_net(&b, "im2col", 2, EXEC_EVAL);
+    MUST(catalog_build("resnet20", &options, &b.net, &err));
+    open_net(&b, "im2col", 2, 2, EXEC_EVAL);
     MUST(exec_create(&b.model, b.backends, 2, EXEC_TRAIN, &train, &err));
     assert_true(exec_activation_bytes(b.exec) < exec_activation_bytes(train) / 3);
     exec_free(train);
@@ -265,6 +337,8 @@ int main(void)
         cmocka_unit_test(gradients_of_layers_are_those_of_differences),
         cmocka_unit_test(gradients_of_joins_are_those_of_differences),
         cmocka_unit_test(gradients_of_networks_are_those_of_differences),
+        cmocka_unit_test(gradients_of_every_backend_are_those_of_differences),
+        cmocka_unit_test(a_wrong_gradient_is_found),
         cmocka_unit_test(planned_memory_changes_nothing),
         cmocka_unit_test(evaluation_reuses_memory),
     };

@@ -40,6 +40,9 @@ static convoy_status summarise(struct session *s, struct convoy_error *err)
     const int64_t macs = net_macs(&s->net);
     printf("parameters      %lld (%.1f MB)\n", (long long)net_params(&s->net), (double)net_params(&s->net) * 4 / 1e6);
     printf("multiply-adds   %lld an image (%lld operations)\n", (long long)macs, (long long)(2 * macs));
+    int64_t main_macs, main_params;
+    if (s->net.heads > 1 && net_main_totals(&s->net, &main_macs, &main_params))
+        printf("without auxiliary heads: %lld parameters, %lld multiply-adds\n", (long long)main_params, (long long)main_macs);
     printf("activations     %.1f MB training, %.1f MB evaluating, at batch %d\n", (double)exec_activation_bytes(s->train) / 1e6,
            (double)exec_activation_bytes(s->eval) / 1e6, s->batch);
     return CONVOY_OK;
