@@ -129,7 +129,7 @@ for program in "$@"; do
 done
 if [ -z "$unit" ]; then
     run_one "$timeout_s" lint bash "$here/../lint.sh"
-    for script in "$here"/cli_*.sh; do
+    for script in "$here"/cli_*.sh "$here"/../../reference-nets/tests/cli_*.sh; do
         run_tap "$timeout_s" "$(basename "$script" .sh)" bash "$script" "$build"
     done
 fi

@@ -7,6 +7,7 @@
 struct catalog_entry {
     const char *name;
     struct net_extent image;
+    int32_t classes;
     convoy_status (*build)(struct net *net, int32_t variant, struct convoy_error *err);
     int32_t variant;
     bool tabled; /* its layer table is kept in harness/tables */
@@ -14,7 +15,15 @@ struct catalog_entry {
 extern const struct catalog_entry catalog[];
 extern const size_t catalog_count;
 
-/* Builds a network by name; an unknown name is CONVOY_INVALID. On success the caller frees it with net_free. */
-convoy_status catalog_build(const char *name, struct net *net, struct convoy_error *err);
+/* What a user may change of a network; zero means the catalog's own. */
+struct catalog_options {
+    struct net_extent image; /* each extent by itself                                                     */
+    int32_t classes;
+    double width;            /* factor on channels                                                        */
+};
+
+/* Builds a network by name; an unknown name, or an image too small for it, is CONVOY_INVALID. options may be NULL. On success
+ * the caller frees it with net_free. */
+convoy_status catalog_build(const char *name, const struct catalog_options *options, struct net *net, struct convoy_error *err);
 
 #endif

@@ -4,10 +4,21 @@
 #include <errno.h>
 #include <string.h>
 
+/* Activations are no rows: their time is that of memory, and folded into other layers where that is possible. */
+static bool is_row(const struct net_layer *layer)
+{
+    return layer->posed && problem_family(&layer->problem) != FAMILY_ELTWISE;
+}
+
+static bool alike(const struct net_layer *a, const struct net_layer *b)
+{
+    return is_row(a) && is_row(b) && problem_equal(&a->problem, &b->problem);
+}
+
 static size_t first_like(const struct net *net, size_t layer)
 {
     size_t first = 0;
-    while (!problem_equal(&net->layer[first].problem, &net->layer[layer].problem))
+    while (!alike(&net->layer[first], &net->layer[layer]))
         first++;
     return first;
 }
@@ -16,7 +27,7 @@ static size_t count_like(const struct net *net, size_t layer)
 {
     size_t count = 0;
     for (size_t other = layer; other < net->count; other++)
-        count += problem_equal(&net->layer[other].problem, &net->layer[layer].problem);
+        count += alike(&net->layer[other], &net->layer[layer]);
     return count;
 }
 
@@ -25,7 +36,7 @@ convoy_status layer_table_write(const struct net *net, FILE *out, struct convoy_
 {
     fputs("network,layer,count,problem\n", out);
     for (size_t layer = 0; layer < net->count; layer++) {
-        if (first_like(net, layer) != layer)
+        if (!is_row(&net->layer[layer]) || first_like(net, layer) != layer)
             continue;
         char text[PROBLEM_TEXT_BYTES];
         problem_print(&net->layer[layer].problem, text, sizeof text);

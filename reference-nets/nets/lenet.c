@@ -16,22 +16,26 @@ convoy_status lenet_build(struct net *net, int32_t variant, struct convoy_error 
 {
     const struct lenet *lenet = &variants[variant];
     const struct net_spec features[] = {
-        {"conv1", .kind = NET_CONV, .k = lenet->conv1, .kernel = 5, .bias = true},
+        {"conv1", .kind = NET_CONV, .k = net_width(net, lenet->conv1, 1), .kernel = 5, .bias = true},
+        {"relu1", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
         {"pool1", .kind = NET_MAXPOOL, .kernel = 2, .stride = 2},
-        {"conv2", .kind = NET_CONV, .k = lenet->conv2, .kernel = 5, .bias = true},
+        {"conv2", .kind = NET_CONV, .k = net_width(net, lenet->conv2, 1), .kernel = 5, .bias = true},
+        {"relu2", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
         {"pool2", .kind = NET_MAXPOOL, .kernel = 2, .stride = 2},
-        {"fc3", .kind = NET_FC, .k = lenet->hidden[0], .bias = true},
+        {"fc3", .kind = NET_FC, .k = net_width(net, lenet->hidden[0], 1), .bias = true},
+        {"relu3", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
     };
     const struct net_spec deep[] = {
-        {"fc4", .kind = NET_FC, .k = lenet->hidden[1], .bias = true},
-        {"fc5", .kind = NET_FC, .k = 10, .bias = true},
+        {"fc4", .kind = NET_FC, .k = net_width(net, lenet->hidden[1], 1), .bias = true},
+        {"relu4", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
+        {"fc5", .kind = NET_FC, .k = net->classes, .bias = true},
     };
-    const struct net_spec shallow[] = {{"fc4", .kind = NET_FC, .k = 10, .bias = true}};
+    const struct net_spec shallow[] = {{"fc4", .kind = NET_FC, .k = net->classes, .bias = true}};
     int32_t at = NET_IMAGE;
-    const convoy_status status = net_append(net, "", features, sizeof features / sizeof *features, &at, err);
-    if (status)
-        return status;
-    if (lenet->hidden[1])
-        return net_append(net, "", deep, sizeof deep / sizeof *deep, &at, err);
-    return net_append(net, "", shallow, sizeof shallow / sizeof *shallow, &at, err);
+    convoy_status status = net_append(net, "", features, sizeof features / sizeof *features, &at, err);
+    if (!status && lenet->hidden[1])
+        status = net_append(net, "", deep, sizeof deep / sizeof *deep, &at, err);
+    else if (!status)
+        status = net_append(net, "", shallow, sizeof shallow / sizeof *shallow, &at, err);
+    return status ? status : net_finish(net, err);
 }

@@ -13,7 +13,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 4 };
 static convoy_status print_table(const char *name, FILE *out, struct convoy_error *err)
 {
     struct net net;
-    convoy_status status = catalog_build(name, &net, err);
+    convoy_status status = catalog_build(name, NULL, &net, err);
     if (status)
         return status;
     status = layer_table_write(&net, out, err);

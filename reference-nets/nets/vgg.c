@@ -8,30 +8,48 @@ enum { STAGES = 5 };
 struct vgg {
     int32_t convs[STAGES]; /* 3x3 convolutions per stage                        */
     int32_t pointwise;     /* 1x1 convolutions that end each of stages 3 to 5   */
+    bool lrn;              /* a response normalisation after conv1_1            */
 };
 
-/* A-LRN differs from A in a response normalisation after conv1_1, which has neither parameters nor multiply-adds. */
 static const struct vgg variants[] = {
-    [VGG_A] = {{1, 1, 2, 2, 2}, 0}, [VGG_A_LRN] = {{1, 1, 2, 2, 2}, 0}, [VGG_B] = {{2, 2, 2, 2, 2}, 0},
+    [VGG_A] = {{1, 1, 2, 2, 2}, 0}, [VGG_A_LRN] = {{1, 1, 2, 2, 2}, 0, .lrn = true}, [VGG_B] = {{2, 2, 2, 2, 2}, 0},
     [VGG_C] = {{2, 2, 2, 2, 2}, 1}, [VGG_D] = {{2, 2, 3, 3, 3}, 0},     [VGG_E] = {{2, 2, 4, 4, 4}, 0},
 };
 
 static const int32_t channels[STAGES] = {64, 128, 256, 512, 512};
 
-static const struct net_spec classifier[] = {
-    {"fc6", .kind = NET_FC, .k = 4096, .bias = true},
-    {"fc7", .kind = NET_FC, .k = 4096, .bias = true},
-    {"fc8", .kind = NET_FC, .k = 1000, .bias = true},
-};
-
 static convoy_status append_conv(struct net *net, int stage, int place, int32_t kernel, int32_t *at, struct convoy_error *err)
 {
-    char name[NET_NAME_BYTES];
+    char name[NET_NAME_BYTES], relu[NET_NAME_BYTES];
     snprintf(name, sizeof name, "conv%d_%d", stage + 1, place + 1);
-    const struct net_spec spec = {
-        name, .kind = NET_CONV, .k = channels[stage], .kernel = kernel, .pad = kernel / 2, .bias = true,
+    snprintf(relu, sizeof relu, "relu%d_%d", stage + 1, place + 1);
+    const struct net_spec spec[] = {
+        {name, .kind = NET_CONV, .k = net_width(net, channels[stage], 1), .kernel = kernel, .pad = kernel / 2, .bias = true},
+        {relu, .kind = NET_ACT, .act = CONVOY_ELT_RELU},
     };
-    return net_append(net, "", &spec, 1, at, err);
+    return net_append(net, "", spec, sizeof spec / sizeof *spec, at, err);
+}
+
+/* The normalisation is AlexNet's: 5 channels, alpha divided by their number. */
+static convoy_status append_lrn(struct net *net, int32_t *at, struct convoy_error *err)
+{
+    const struct net_spec lrn = {"lrn1", .kind = NET_LRN, .window = 5, .alpha = 1e-4f / 5, .beta = 0.75f, .bias_k = 2};
+    return net_append(net, "", &lrn, 1, at, err);
+}
+
+static convoy_status append_classifier(struct net *net, int32_t *at, struct convoy_error *err)
+{
+    const int32_t hidden = net_width(net, 4096, 1);
+    const struct net_spec spec[] = {
+        {"fc6", .kind = NET_FC, .k = hidden, .bias = true},
+        {"relu6", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
+        {"drop6", .kind = NET_DROPOUT, .p = 0.5f},
+        {"fc7", .kind = NET_FC, .k = hidden, .bias = true},
+        {"relu7", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
+        {"drop7", .kind = NET_DROPOUT, .p = 0.5f},
+        {"fc8", .kind = NET_FC, .k = net->classes, .bias = true},
+    };
+    return net_append(net, "", spec, sizeof spec / sizeof *spec, at, err);
 }
 
 convoy_status vgg_build(struct net *net, int32_t variant, struct convoy_error *err)
@@ -43,6 +61,8 @@ convoy_status vgg_build(struct net *net, int32_t variant, struct convoy_error *e
         const int32_t dense = vgg->convs[stage], all = dense + (stage >= 2 ? vgg->pointwise : 0);
         for (int place = 0; place < all; place++) {
             status = append_conv(net, stage, place, place < dense ? 3 : 1, &at, err);
+            if (!status && vgg->lrn && stage == 0 && place == 0)
+                status = append_lrn(net, &at, err);
             if (status)
                 return status;
         }
@@ -52,5 +72,6 @@ convoy_status vgg_build(struct net *net, int32_t variant, struct convoy_error *e
         if (status)
             return status;
     }
-    return net_append(net, "", classifier, sizeof classifier / sizeof *classifier, &at, err);
+    status = append_classifier(net, &at, err);
+    return status ? status : net_finish(net, err);
 }

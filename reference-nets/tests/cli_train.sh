@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# convoy-train from outside: the same bits from the same seed, after kill -9 and for every number of threads; accumulation and processes
+# equal to the large batch; files that others can read; errors that name what is wrong.
+set -u
+build=$1
+train=$build/bin/convoy-train
+if [ ! -x "$train" ]; then
+    echo "1..0 # SKIP convoy-train is not built here"
+    exit 77
+fi
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+count=0; failed=0
+tap() { count=$((count + 1)); if [ "$1" = 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; failed=1; fi; }
+skip() { count=$((count + 1)); echo "ok $count - # SKIP $1"; }
+same() { cmp -s "$1/weights.safetensors" "$2/weights.safetensors"; }
+# Says whether column $3 of the first epoch's rows of two runs differs by at most $4: rounding grows with every step.
+near() { paste -d, <(sed -n 2p "$1/metrics.csv") <(sed -n 2p "$2/metrics.csv") | awk -F, -v c="$3" -v most="$4" '{ d = $c - $(c + 18); exit !(d <= most && d >= -most) }'; }
+
+short=(run lenet5 --limit 640 --epochs 2 --lr 0.02 --backend im2col --quiet)
+run() { "$train" "${short[@]}" "$@" >"$dir/log" 2>&1; }
+
+run --batch 32 --threads 1 --out "$dir/a"; tap $? "a short training ends well"
+run --batch 32 --threads 1 --out "$dir/b"; same "$dir/a" "$dir/b"; tap $? "the same seed gives the same bits"
+run --batch 32 --threads 1 --no-loader --out "$dir/c"; same "$dir/a" "$dir/c"; tap $? "the loader's thread changes no bit"
+run --batch 32 --threads 1 --seed 2 --out "$dir/d"; ! same "$dir/a" "$dir/d"; tap $? "another seed gives another model"
+run --batch 16 --accumulate 2 --threads 1 --out "$dir/e"; near "$dir/a" "$dir/e" 4 1e-4; tap $? "accumulated gradients are those of the large batch"
+
+for steps in 3 11 25; do
+    rm -rf "$dir/k"
+    "$train" "${short[@]}" --batch 32 --threads 1 --out "$dir/k" --save-every 1 >/dev/null 2>&1 & program=$!
+    while [ "$(grep -ao '"step":"[0-9]*"' "$dir/k/state.safetensors" 2>/dev/null | tr -dc 0-9 || echo 0)" -lt $steps ] 2>/dev/null && kill -0 $program 2>/dev/null; do sleep 0.002; done
+    kill -9 $program 2>/dev/null; wait $program 2>/dev/null
+    run --batch 32 --threads 1 --out "$dir/k" --save-every 1 --resume; tap $? "a run killed after about $steps steps goes on"
+    same "$dir/a" "$dir/k"; tap $? "and ends with the bits of the unbroken run"
+    tap "$([ "$(cut -d, -f1-8 "$dir/a/metrics.csv")" = "$(cut -d, -f1-8 "$dir/k/metrics.csv")" ]; echo $?)" "and with its metrics"
+done
+
+rm -rf "$dir/k"
+"$train" "${short[@]}" --epochs 500 --batch 32 --threads 1 --out "$dir/k" >"$dir/log" 2>&1 & program=$!
+sleep 0.5; kill -TERM $program; wait $program
+tap "$([ $? = 130 ]; echo $?)" "SIGTERM ends with exit code 130"
+tap "$([ -s "$dir/k/state.safetensors" ]; echo $?)" "and leaves the state"
+
+"$train" eval lenet5 --load "$dir/a/weights.safetensors" --backend im2col >"$dir/log" 2>&1; tap $? "saved weights are judged"
+"$train" eval lenet5 --load "$dir/a/weights.safetensors" --load "$dir/d/weights.safetensors" --backend im2col >"$dir/log" 2>&1
+tap "$(grep -q 'mean of 2' "$dir/log"; echo $?)" "two files are an ensemble"
+run --batch 32 --load "$dir/a/weights.safetensors" --load-exclude fc5 --freeze conv --out "$dir/f"; tap $? "old weights are tuned, with the first layers frozen"
+"$train" run lenet5 --overfit 32 --batch 32 --epochs 60 --lr 0.05 --backend im2col --target-accuracy 1 --quiet >"$dir/log" 2>&1
+tap $? "a tiny set is learnt by heart"
+"$train" run lenet5 --limit 64 --epochs 1 --lr 1e-9 --backend im2col --target-accuracy 0.99 --quiet >"$dir/log" 2>&1
+tap "$([ $? = 1 ]; echo $?)" "a target that is missed is exit code 1"
+"$train" run lenet5 --limit 640 --epochs 3 --lr 1e6 --backend im2col --quiet >"$dir/log" 2>&1
+tap "$([ $? = 4 ] && grep -q 'the loss is no number' "$dir/log"; echo $?)" "a loss that is no number stops the run and names where it starts"
+"$train" compare lenet5 --backends im2col --steps 3 --batch 16 --limit 64 >"$dir/log" 2>&1; tap $? "im2col trains as the reference does"
+"$train" check lenet5 --width 0.5 --batch 2 --backend naive >"$dir/log" 2>&1; tap $? "gradients are checked"
+"$train" summary lenet5 --backend im2col >"$dir/log" 2>&1; tap "$(grep -q '^parameters  *61706 ' "$dir/log" && grep -q '416520' "$dir/log"; echo $?)" "the summary has the known totals"
+run --batch 32 --filters "$dir/filters.png" --out "$dir/g"; tap "$(head -c 4 "$dir/filters.png" | grep -q PNG; echo $?)" "filters become a picture"
+
+refused() { local words=$1; shift; "$train" "$@" >"$dir/log" 2>&1; local rc=$?; [ $rc = 4 ] && grep -q -- "$words" "$dir/log"; tap $? "refused: $words"; }
+refused "no network is named lenet6" run lenet6
+refused "no option --bathc" run lenet5 --bathc 3
+refused "--batch: 'x'" run lenet5 --batch x
+refused "--input: '3x3'" run lenet5 --input 3x3
+refused "no backend is named nosuch" run lenet5 --backend nosuch --limit 64
+refused "/nonexistent: no such folder" run lenet5 --data /nonexistent
+refused "holds a run already" "${short[@]}" --batch 32 --out "$dir/a"
+refused "other settings" "${short[@]}" --batch 16 --out "$dir/a" --resume
+head -c 3000 "$dir/a/weights.safetensors" >"$dir/cut.safetensors"
+refused "cut.safetensors" eval lenet5 --load "$dir/cut.safetensors" --backend im2col
+refused "names differ" eval lenet-caffe --load "$dir/a/weights.safetensors" --backend im2col
+
+if command -v mpirun >/dev/null 2>&1 && ldd "$train" | grep -q libmpi; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    mpirun --oversubscribe -n 2 "$train" "${short[@]}" --batch 16 --threads 1 --out "$dir/m" >"$dir/log" 2>&1; tap $? "two processes train together"
+    near "$dir/a" "$dir/m" 4 1e-4; tap $? "their loss is that of one process with the whole batch"
+    mpirun --oversubscribe -n 2 "$train" "${short[@]}" --batch 16 --threads 1 --out "$dir/n" >"$dir/log" 2>&1; same "$dir/m" "$dir/n"
+    tap $? "and the same bits every time"
+    bn=(run resnet18 --input 3x32x32 --width 0.125 --classes 10 --limit 64 --epochs 1 --lr 0.01 --backend im2col --quiet --threads 1)
+    "$train" "${bn[@]}" --batch 16 --out "$dir/bn1" >"$dir/log" 2>&1
+    mpirun --oversubscribe -n 2 "$train" "${bn[@]}" --batch 8 --sync-bn --out "$dir/bn2" >"$dir/log" 2>&1
+    near "$dir/bn1" "$dir/bn2" 4 2e-3; tap $? "with shared batch statistics the loss is that of one process too"
+else
+    for what in train bits loss statistics; do skip "no mpirun, or built without OpenMPI ($what of two processes)"; done
+fi
+
+if command -v protoc >/dev/null 2>&1; then
+    skip_bytes=12
+    length=$(od -An -tu8 -N8 "$dir"/a/events.out.* | tr -d ' ')
+    tail -c +$((skip_bytes + 1)) "$dir"/a/events.out.* | head -c "$length" | protoc --decode_raw >"$dir/log" 2>&1
+    tap "$(grep -q 'brain.Event:2' "$dir/log"; echo $?)" "protoc reads the first event"
+else
+    skip "no protoc to read events with"
+fi
+echo "1..$count"
+exit $failed

@@ -1,0 +1,251 @@
+/* Layers and first values against numbers worked by hand: batch norm, smooth rectifiers, dropout, initialisers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "nets/catalog.h"
+#include "runtime/init.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const folders[] = {BUILD_DIR "/plugins", NULL};
+
+static bool naive(const void *context, const union problem *problem, int rank, char name[BACKEND_NAME_BYTES])
+{
+    (void)context, (void)problem;
+    strcpy(name, "naive");
+    return rank == 0;
+}
+
+struct bench {
+    struct net net;
+    struct model model;
+    struct backends *backends;
+    struct exec *exec;
+};
+
+#define MUST(call)                                                                                                                          \
+    do {                                                                                                                                    \
+        struct convoy_error err = error_none();                                                                                             \
+        if (call)                                                                                                                           \
+            fail_msg("%s: %s", #call, err.text);                                                                                            \
+    } while (0)
+
+static void open_exec(struct bench *b, uint32_t threads, int32_t batch, enum exec_mode mode)
+{
+    MUST(model_create(&b->net, &b->model, &err));
+    MUST(init_model(&b->model, &(struct init_options){.kind = INIT_HE_NORMAL}, 1, &err));
+    MUST(!(b->backends = backends_open(threads, folders, (struct chooser){naive, NULL}, &err)));
+    MUST(exec_create(&b->model, b->backends, batch, mode, &b->exec, &err));
+}
+
+static void open_layer(struct bench *b, struct net_extent image, const struct net_spec *spec, uint32_t threads, int32_t batch,
+                       enum exec_mode mode)
+{
+    *b = (struct bench){0};
+    int32_t at = NET_IMAGE;
+    net_init(&b->net, "one layer", image, image.c);
+    MUST(net_append(&b->net, "", spec, 1, &at, &err));
+    MUST(net_finish(&b->net, &err));
+    open_exec(b, threads, batch, mode);
+}
+
+static void close_bench(struct bench *b)
+{
+    exec_free(b->exec);
+    backends_close(b->backends);
+    model_free(&b->model);
+    net_free(&b->net);
+}
+
+static float *host(struct tensor *tensor, enum tensor_access access)
+{
+    struct convoy_error err = error_none();
+    float *at = tensor_host(tensor, access, &err);
+    assert_non_null(at);
+    return at;
+}
+
+static float *parameter(struct bench *b, enum param_role role, enum tensor_access access)
+{
+    return host(&model_param(&b->model, 0, role)->value, access);
+}
+
+static void near(const float *values, const double *expected, int count, const char *what)
+{
+    for (int i = 0; i < count; i++)
+        if (!(fabs(values[i] - expected[i]) < 2e-6 * fmax(1, fabs(expected[i]))))
+            fail_msg("%s[%d]: %.9g instead of %.9g", what, i, (double)values[i], expected[i]);
+}
+
+/* x = 1, 2, 3, 4, gamma 2, beta 1, eps 1e-5, dy = 1, 0, 0, 0. */
+static void batch_norm_is_its_formulas(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_layer(&b, (struct net_extent){1, 2, 2}, &(struct net_spec){"bn", .kind = NET_BN}, 1, 1, EXEC_CHECK);
+    static const float x[] = {1, 2, 3, 4}, dy[] = {1, 0, 0, 0};
+    *parameter(&b, PARAM_GAMMA, TENSOR_WRITE) = 2;
+    *parameter(&b, PARAM_BETA, TENSOR_WRITE) = 1;
+    memcpy(host(exec_input(b.exec), TENSOR_WRITE), x, sizeof x);
+    MUST(exec_forward(b.exec, &err));
+    near(host(exec_head(b.exec, 0), TENSOR_READ), (double[]){-1.683271, 0.105576, 1.894424, 3.683271}, 4, "y");
+    memcpy(host(exec_head_grad(b.exec, 0), TENSOR_WRITE), dy, sizeof dy);
+    MUST(exec_backward(b.exec, &err));
+    near(host(exec_input_grad(b.exec), TENSOR_READ), (double[]){0.536661, -0.715537, -0.178887, 0.357763}, 4, "dx");
+    near(host(&model_param(&b.model, 0, PARAM_GAMMA)->grad, TENSOR_READ), (double[]){-1.341635}, 1, "dgamma");
+    near(host(&model_param(&b.model, 0, PARAM_BETA)->grad, TENSOR_READ), (double[]){1}, 1, "dbeta");
+    /* 0.9 of what was, 0 and 1, and 0.1 of the batch's, the variance unbiased: 5/3. */
+    near(parameter(&b, PARAM_RUN_MEAN, TENSOR_READ), (double[]){0.25}, 1, "running mean");
+    near(parameter(&b, PARAM_RUN_VAR, TENSOR_READ), (double[]){0.9 + 0.1 * 5 / 3}, 1, "running variance");
+    close_bench(&b);
+}
+
+static void activation(const struct net_spec *spec, const float *x, const double *expected, int count)
+{
+    struct bench b;
+    open_layer(&b, (struct net_extent){1, 1, count}, spec, 1, 1, EXEC_CHECK);
+    memcpy(host(exec_input(b.exec), TENSOR_WRITE), x, (size_t)count * sizeof *x);
+    MUST(exec_forward(b.exec, &err));
+    near(host(exec_head(b.exec, 0), TENSOR_READ), expected, count, spec->name);
+    close_bench(&b);
+}
+
+/* Softplus is near the sum of 100 stepped sigmoids, whose values are known as well; LeCun's tanh maps 1 to 1. */
+static void smooth_functions_have_their_values(void **state)
+{
+    (void)state;
+    static const float x[] = {-2, 0, 1, 5};
+    static const double steps[] = {0.122603, 0.682569, 1.305029, 5.006446}, softplus[] = {0.126928, 0.693147, 1.313262, 5.006715};
+    for (int i = 0; i < 4; i++) {
+        double sum = 0;
+        for (int step = 1; step <= 100; step++)
+            sum += 1 / (1 + exp(-((double)x[i] - step + 0.5)));
+        assert_true(fabs(sum - steps[i]) < 1e-6);
+        assert_true(fabs(sum - softplus[i]) < 0.011);
+    }
+    activation(&(struct net_spec){"softplus", .kind = NET_ACT, .act = CONVOY_ELT_SOFTPLUS}, x, softplus, 4);
+    const double squashed[] = {1.7159 * tanh(-4.0 / 3), 0, 1.7159 * tanh(2.0 / 3), 1.7159 * tanh(10.0 / 3)};
+    assert_true(fabs(squashed[2] - 1) < 1e-4);
+    activation(&(struct net_spec){"tanh", .kind = NET_ACT, .act = CONVOY_ELT_TANH, .alpha = 1.7159f, .beta = 2.0f / 3}, x, squashed, 4);
+}
+
+/* Of 40,000 ones a share of 0.3 is dropped within five deviations, the rest is 1/0.7; threads change nothing, a step does; what was
+ * dropped has no gradient; an evaluation changes nothing. */
+static void dropout_drops_its_share(void **state)
+{
+    (void)state;
+    enum { COUNT = 40000 };
+    static float kept[COUNT];
+    const struct net_spec spec = {"dropout", .kind = NET_DROPOUT, .p = 0.3f};
+    for (int round = 0; round < 4; round++) {
+        struct bench b;
+        open_layer(&b, (struct net_extent){1, 100, 100}, &spec, round == 1 ? 3 : 1, 4, round == 3 ? EXEC_EVAL : EXEC_CHECK);
+        exec_seed(b.exec, 5, round == 2);
+        float *x = host(exec_input(b.exec), TENSOR_WRITE);
+        for (int i = 0; i < COUNT; i++)
+            x[i] = 1;
+        MUST(exec_forward(b.exec, &err));
+        const float *y = host(exec_head(b.exec, 0), TENSOR_READ);
+        int zero = 0;
+        for (int i = 0; i < COUNT; i++) {
+            zero += y[i] == 0;
+            assert_true(y[i] == 0 || fabsf(y[i] - (round == 3 ? 1 : 1 / 0.7f)) < 1e-6f);
+        }
+        if (round == 3)
+            assert_int_equal(zero, 0);
+        else
+            assert_in_range(zero, 12000 - 460, 12000 + 460);
+        if (round == 0)
+            memcpy(kept, y, sizeof kept);
+        else
+            assert_int_equal(memcmp(kept, y, sizeof kept) == 0, round == 1);
+        if (round == 0) {
+            float *dy = host(exec_head_grad(b.exec, 0), TENSOR_WRITE);
+            for (int i = 0; i < COUNT; i++)
+                dy[i] = 1;
+            MUST(exec_backward(b.exec, &err));
+            assert_memory_equal(host(exec_input_grad(b.exec), TENSOR_READ), kept, sizeof kept);
+        }
+        close_bench(&b);
+    }
+}
+
+/* A 300 x 200 layer: the deviation of 60,000 draws is within 2 % of its formula, their mean within five deviations of 0. */
+static void first_values_have_their_moments(void **state)
+{
+    (void)state;
+    static const struct {
+        enum init_kind kind;
+        double variance;
+    } rows[] = {{INIT_HE_NORMAL, 2.0 / 200},       {INIT_HE_UNIFORM, 2.0 / 200}, {INIT_XAVIER_NORMAL, 2.0 / 500},
+                {INIT_XAVIER_UNIFORM, 2.0 / 500}, {INIT_GAUSSIAN, 1e-4},        {INIT_ORTHONORMAL, 1.0 / 200}};
+    struct bench b;
+    open_layer(&b, (struct net_extent){200, 1, 1}, &(struct net_spec){"fc", .kind = NET_FC, .k = 300, .bias = true}, 1, 1, EXEC_EVAL);
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        MUST(init_model(&b.model, &(struct init_options){.kind = rows[row].kind, .bias = 0.5}, 3, &err));
+        const float *w = parameter(&b, PARAM_WEIGHT, TENSOR_READ);
+        double sum = 0, square = 0, most = 0;
+        for (int i = 0; i < 60000; i++) {
+            sum += w[i];
+            square += (double)w[i] * w[i];
+            most = fmax(most, fabs((double)w[i]));
+        }
+        const double deviation = sqrt(rows[row].variance);
+        if (!(fabs(sqrt(square / 60000) / deviation - 1) < 0.02) || !(fabs(sum) < 5 * deviation * sqrt(60000)))
+            fail_msg("%s: deviation %g, not %g", init_name(rows[row].kind), sqrt(square / 60000), deviation);
+        const bool uniform = rows[row].kind == INIT_HE_UNIFORM || rows[row].kind == INIT_XAVIER_UNIFORM;
+        assert_true(!uniform || (most <= deviation * sqrt(3) * 1.000001 && most > deviation * 1.7));
+        assert_true(parameter(&b, PARAM_BIAS, TENSOR_READ)[7] == 0.5f);
+    }
+    close_bench(&b);
+}
+
+/* Each layer of LeNet-5 gives variance 1 within 0.1 on the batch that it was scaled on. */
+static void lsuv_makes_unit_variances(void **state)
+{
+    (void)state;
+    struct bench b = {0};
+    MUST(catalog_build("lenet5", NULL, &b.net, &err));
+    open_exec(&b, 1, 8, EXEC_PLAIN);
+    struct tensor *input = exec_input(b.exec);
+    float *x = host(input, TENSOR_WRITE);
+    for (int64_t i = 0; i < input->bytes / (int64_t)sizeof *x; i++)
+        x[i] = rng_uniform(4, 1, (uint64_t)i);
+    MUST(init_model(&b.model, &(struct init_options){.kind = INIT_LSUV}, 3, &err));
+    MUST(init_lsuv(&b.model, b.exec, &err));
+    MUST(exec_forward(b.exec, &err));
+    for (size_t l = 0; l < b.net.count; l++) {
+        if (b.net.layer[l].kind != NET_CONV && b.net.layer[l].kind != NET_FC)
+            continue;
+        struct tensor *out = exec_output(b.exec, (int32_t)l);
+        const float *y = host(out, TENSOR_READ);
+        const int64_t count = out->bytes / (int64_t)sizeof *y;
+        double sum = 0, square = 0;
+        for (int64_t i = 0; i < count; i++) {
+            sum += y[i];
+            square += (double)y[i] * y[i];
+        }
+        const double variance = square / (double)count - sum / (double)count * (sum / (double)count);
+        if (!(fabs(variance - 1) < 0.101))
+            fail_msg("%s: variance %g", b.net.layer[l].name, variance);
+    }
+    close_bench(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batch_norm_is_its_formulas),
+        cmocka_unit_test(smooth_functions_have_their_values),
+        cmocka_unit_test(dropout_drops_its_share),
+        cmocka_unit_test(first_values_have_their_moments),
+        cmocka_unit_test(lsuv_makes_unit_variances),
+    };
+    return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
+}

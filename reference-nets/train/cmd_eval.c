@@ -1,0 +1,72 @@
+/* Judging saved weights; several files are one ensemble, whose answer is the mean of their probabilities. */
+#include "train/commands.h"
+
+#include "core/error.h"
+#include "formats/checkpoint.h"
+
+#include <convoy/plugin.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static convoy_status ensemble(struct session *session, double *accuracy, struct convoy_error *err)
+{
+    const struct settings *settings = session->settings;
+    const int32_t classes = session->net.layer[session->net.head[0].layer].out.c;
+    const int64_t count = session->val_set.count;
+    float *probabilities = calloc((size_t)(count * classes), sizeof *probabilities);
+    float *pixels = malloc((size_t)session->val_set.c * (size_t)session->val_set.h * (size_t)session->val_set.w * sizeof *pixels);
+    convoy_status status =
+        probabilities && pixels ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for an ensemble");
+    const struct load_options options = {settings->load_prefix, settings->load_exclude, settings->load_lenient};
+    for (int32_t f = 0; !status && f < settings->load.count; f++) {
+        struct outcome outcome;
+        status = checkpoint_load_weights(settings->load.item[f], &session->model, &options, err);
+        if (!status)
+            status = session_judge(session, probabilities, &outcome, err);
+        if (!status && settings->load.count > 1)
+            printf("%s: loss %.4f, accuracy %.2f %%\n", settings->load.item[f], outcome.loss,
+                   100 * (double)outcome.correct / (double)outcome.counted);
+    }
+    int64_t correct = 0;
+    for (int64_t i = 0; !status && i < count; i++) {
+        int32_t label, best = 0;
+        status = session->val_set.read(&session->val_set, i, pixels, &label, err);
+        for (int32_t k = 1; k < classes; k++)
+            if (probabilities[i * classes + k] > probabilities[i * classes + best])
+                best = k;
+        correct += best == label;
+    }
+    *accuracy = (double)correct / (double)count;
+    free(pixels);
+    free(probabilities);
+    return status;
+}
+
+int command_eval(const struct settings *settings)
+{
+    struct session session = {0};
+    struct convoy_error err = error_none();
+    struct outcome outcome = {0};
+    double accuracy = 0;
+    convoy_status status = session_data(settings, false, &session, &err);
+    if (!status)
+        status = session_open(settings, false, &session, &err);
+    if (!status)
+        status = session_eval(&session, &err);
+    if (!status && settings->load.count > 1) {
+        status = ensemble(&session, &accuracy, &err);
+    } else if (!status) {
+        status = session_judge(&session, NULL, &outcome, &err);
+        accuracy = outcome.counted ? (double)outcome.correct / (double)outcome.counted : 0;
+    }
+    if (!status)
+        status = write_filters(&session, NULL, 0, &err);
+    if (!status && settings->load.count > 1)
+        printf("mean of %d: accuracy %.2f %%\n", settings->load.count, 100 * accuracy);
+    else if (!status)
+        printf("loss %.4f, accuracy %.2f %%, among the first five %.2f %%, %lld samples\n", outcome.loss, 100 * accuracy,
+               100 * (double)outcome.correct5 / (double)outcome.counted, (long long)outcome.counted);
+    const int code = status ? train_failed(status, &err) : accuracy < settings->target_accuracy ? TRAIN_MISSED : TRAIN_OK;
+    session_close(&session);
+    return code;
+}
