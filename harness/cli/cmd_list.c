@@ -26,10 +26,11 @@ static void print_devices(struct backend *backend, int64_t timeout_s)
         if (session_call(&backend->session, request, timeout_s, &end) == SESSION_ENDED ||
             session_split(backend->session.line, field, FIELDS) != FIELDS)
             return;
-        printf("%-12s %u: %s%s\n             %s, %s; %.1f GiB, %llu MiB to a buffer, %s invocations and %llu KiB to a work-group, subgroups of %s\n",
-               backend->entry->name, index, field[NAME], strcmp(field[SOFTWARE], "0") ? " [software: a CPU, not a GPU]" : "", field[TYPE],
-               field[DRIVER], strtod(field[MEMORY], NULL) / (1 << 30), strtoull(field[RANGE], NULL, 10) >> 20, field[GROUP],
-               strtoull(field[SHARED], NULL, 10) >> 10, strcmp(field[SUBGROUP], "0") ? field[SUBGROUP] : "no size");
+        printf("%-12s %u: %s%s\n             %s, %s; %.1f GiB, %llu MiB to a buffer, %s invocations and %llu KiB to a "
+               "work-group, subgroups of %s\n",
+               backend->entry->name, index, field[NAME], strcmp(field[SOFTWARE], "0") ? " [software: a CPU, not a GPU]" : "",
+               field[TYPE], field[DRIVER], strtod(field[MEMORY], NULL) / (1 << 30), strtoull(field[RANGE], NULL, 10) >> 20,
+               field[GROUP], strtoull(field[SHARED], NULL, 10) >> 10, strcmp(field[SUBGROUP], "0") ? field[SUBGROUP] : "no size");
     }
 }
 

@@ -21,15 +21,16 @@ static struct parts cut(struct planner *planner, int64_t n, int64_t c, int64_t p
 
 static struct gpu_bn shape_of(int64_t n, int64_t images, int64_t c, int64_t plane)
 {
-    struct gpu_bn shape = {.n = (int)images, .c = (int)c, .plane = (int)plane, .count = (int)(images * c * plane), .elements = (float)(n * plane)};
+    struct gpu_bn shape = {
+        .n = (int)images, .c = (int)c, .plane = (int)plane, .count = (int)(images * c * plane), .elements = (float)(n * plane)};
     SET_DIVISOR(&shape, plane, plane);
     SET_DIVISOR(&shape, c, c);
     return shape;
 }
 
 /* One step per slice with parts of that slice; the callers bind x or dy. */
-static struct gpu_step *part_step(struct planner *planner, enum gpu_module_id module, const struct parts *parts, int64_t n, int64_t c,
-                                  int64_t plane, int64_t first)
+static struct gpu_step *part_step(struct planner *planner, enum gpu_module_id module, const struct parts *parts, int64_t n,
+                                  int64_t c, int64_t plane, int64_t first)
 {
     const int64_t images = convoy_min(parts->slice, n - first);
     struct gpu_bn shape = shape_of(n, images, c, plane);
@@ -42,7 +43,8 @@ static struct gpu_step *part_step(struct planner *planner, enum gpu_module_id mo
     return step;
 }
 
-static void bind_images(struct planner *planner, struct gpu_step *step, uint32_t at, uint32_t slot, uint32_t access, int64_t first)
+static void bind_images(struct planner *planner, struct gpu_step *step, uint32_t at, uint32_t slot, uint32_t access,
+                        int64_t first)
 {
     const struct gpu_bn *const shape = &step->params.bn;
     const uint64_t image = (uint64_t)shape->c * (uint64_t)shape->plane * 4;
@@ -50,7 +52,8 @@ static void bind_images(struct planner *planner, struct gpu_step *step, uint32_t
 }
 
 /* Partial sums of dy, and with a mean of dy*xhat; returns where they are in the workspace. */
-static uint64_t partial_sums(struct planner *planner, const struct parts *parts, int64_t n, int64_t c, int64_t plane, uint32_t dy, bool xhat)
+static uint64_t partial_sums(struct planner *planner, const struct parts *parts, int64_t n, int64_t c, int64_t plane, uint32_t dy,
+                             bool xhat)
 {
     const uint64_t bytes = (uint64_t)(c * parts->total * 4 * (xhat ? 2 : 1)), partial = planner_workspace(planner, bytes);
     for (int64_t first = 0; first < n && planner->status == CONVOY_OK; first += parts->slice) {
@@ -77,7 +80,8 @@ void bn_channel_sums(struct planner *planner, int64_t n, int64_t c, int64_t plan
 static void statistics(struct planner *planner, const struct convoy_bn *p, int64_t plane)
 {
     const struct parts parts = cut(planner, p->n, p->c, plane);
-    const uint64_t bytes = (uint64_t)(p->c * parts.total * 12), partial = planner_workspace(planner, bytes), channel = (uint64_t)p->c * 4;
+    const uint64_t bytes = (uint64_t)(p->c * parts.total * 12), partial = planner_workspace(planner, bytes),
+                   channel = (uint64_t)p->c * 4;
     for (int64_t first = 0; first < p->n && planner->status == CONVOY_OK; first += parts.slice) {
         struct gpu_step *const step = part_step(planner, GPU_BN_MOMENTS, &parts, p->n, p->c, plane, first);
         bind_images(planner, step, 0, CONVOY_X, GPU_READ, first);
@@ -124,7 +128,10 @@ static void backward(struct planner *planner, const struct convoy_bn *p, int64_t
     /* A word offset inside an area, which need not be a multiple of the device's alignment: both sums read the whole area. */
     for (int product = 0; product < 2; product++) {
         struct gpu_step *const step = planner_flat(planner, GPU_SUM, p->c);
-        step->params.flat = (struct gpu_flat){.count = p->c, .parts = (int)parts.total, .stride = (int)parts.total, .pitch = 1,
+        step->params.flat = (struct gpu_flat){.count = p->c,
+                                              .parts = (int)parts.total,
+                                              .stride = (int)parts.total,
+                                              .pitch = 1,
                                               .first = product ? (int)(half / 4) : 0};
         planner_bind(planner, step, 0, CONVOY_WORKSPACE, GPU_READ, partial, 2 * half);
         planner_bind(planner, step, 1, product ? CONVOY_DGAMMA : CONVOY_DBETA, GPU_WRITE, 0, channel);

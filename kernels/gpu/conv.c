@@ -16,16 +16,32 @@ struct pass pass_forward(const struct convoy_conv *p)
     const int32_t c = p->c / p->groups, k = p->k / p->groups, taps = p->kh * p->kw;
     struct pass pass = {
         .p = p,
-        .shape = {
-            .oh = p->oh, .ow = p->ow, .h = p->h, .w = p->w,
-            .c_count = c, .m_count = k, .groups = p->groups,
-            .taps_h = p->kh, .taps_w = p->kw,
-            .stride_h = p->stride_h, .stride_w = p->stride_w,
-            .off_h = -p->pad_t, .off_w = -p->pad_l,
-            .step_h = p->dil_h, .step_w = p->dil_w,
-            .w_m = c * taps, .w_c = taps, .w_r = p->kw, .w_s = 1, .w_group = k * c * taps,
-            .out_plane = p->oh * p->ow, .out_h = p->ow, .out_w = 1,
-        },
+        .shape =
+            {
+                .oh = p->oh,
+                .ow = p->ow,
+                .h = p->h,
+                .w = p->w,
+                .c_count = c,
+                .m_count = k,
+                .groups = p->groups,
+                .taps_h = p->kh,
+                .taps_w = p->kw,
+                .stride_h = p->stride_h,
+                .stride_w = p->stride_w,
+                .off_h = -p->pad_t,
+                .off_w = -p->pad_l,
+                .step_h = p->dil_h,
+                .step_w = p->dil_w,
+                .w_m = c * taps,
+                .w_c = taps,
+                .w_r = p->kw,
+                .w_s = 1,
+                .w_group = k * c * taps,
+                .out_plane = p->oh * p->ow,
+                .out_h = p->ow,
+                .out_w = 1,
+            },
         .in = CONVOY_X,
         .out = p->head.op == CONVOY_CONV_BWD_WEIGHTS ? CONVOY_DY : CONVOY_Y,
         .in_image = (int64_t)p->c * p->h * p->w,
@@ -33,7 +49,8 @@ struct pass pass_forward(const struct convoy_conv *p)
         .weights = (int64_t)p->k * c * taps,
     };
     if (p->head.op == CONVOY_CONV_FWD)
-        pass.shape.flags = ((p->head.flags & CONVOY_WITH_BIAS) ? GPU_BIAS : 0) | ((p->head.flags & CONVOY_WITH_RELU) ? GPU_RELU : 0);
+        pass.shape.flags =
+            ((p->head.flags & CONVOY_WITH_BIAS) ? GPU_BIAS : 0) | ((p->head.flags & CONVOY_WITH_RELU) ? GPU_RELU : 0);
     finish(&pass);
     return pass;
 }
@@ -48,8 +65,8 @@ static int32_t common_divisor(int32_t a, int32_t b)
     return a;
 }
 
-/* Positions h = phase + stride*t of one axis of dx meet dy at oh = (h + pad - r*dil)/stride for the taps r that leave no rest. Those
- * are first, first + stride/g, ... with g = gcd(stride, dil), and successive ones meet oh further down by dil/g. */
+/* Positions h = phase + stride*t of one axis of dx meet dy at oh = (h + pad - r*dil)/stride for the taps r that leave no rest.
+ * Those are first, first + stride/g, ... with g = gcd(stride, dil), and successive ones meet oh further down by dil/g. */
 struct axis {
     int32_t positions, taps, first, tap_step, off, step;
 };
@@ -82,17 +99,34 @@ bool pass_phase(const struct convoy_conv *p, int32_t ph, int32_t pw, struct pass
     const int32_t c = p->c / p->groups, k = p->k / p->groups, taps = p->kh * p->kw;
     *pass = (struct pass){
         .p = p,
-        .shape = {
-            .oh = h.positions, .ow = w.positions, .h = p->oh, .w = p->ow,
-            .c_count = k, .m_count = c, .groups = p->groups,
-            .taps_h = h.taps, .taps_w = w.taps,
-            .stride_h = 1, .stride_w = 1,
-            .off_h = h.off, .off_w = w.off,
-            .step_h = h.step, .step_w = w.step,
-            .w_first = h.first * p->kw + w.first,
-            .w_m = taps, .w_c = c * taps, .w_r = h.tap_step * p->kw, .w_s = w.tap_step, .w_group = k * c * taps,
-            .out_first = ph * p->w + pw, .out_plane = p->h * p->w, .out_h = p->stride_h * p->w, .out_w = p->stride_w,
-        },
+        .shape =
+            {
+                .oh = h.positions,
+                .ow = w.positions,
+                .h = p->oh,
+                .w = p->ow,
+                .c_count = k,
+                .m_count = c,
+                .groups = p->groups,
+                .taps_h = h.taps,
+                .taps_w = w.taps,
+                .stride_h = 1,
+                .stride_w = 1,
+                .off_h = h.off,
+                .off_w = w.off,
+                .step_h = h.step,
+                .step_w = w.step,
+                .w_first = h.first * p->kw + w.first,
+                .w_m = taps,
+                .w_c = c * taps,
+                .w_r = h.tap_step * p->kw,
+                .w_s = w.tap_step,
+                .w_group = k * c * taps,
+                .out_first = ph * p->w + pw,
+                .out_plane = p->h * p->w,
+                .out_h = p->stride_h * p->w,
+                .out_w = p->stride_w,
+            },
         .in = CONVOY_DY,
         .out = CONVOY_DX,
         .in_image = (int64_t)p->k * p->oh * p->ow,
@@ -112,7 +146,8 @@ static bool is_forward(const struct pass *pass)
     return pass->p->head.op == CONVOY_CONV_FWD;
 }
 
-/* W is k by c*taps: the forward pass cuts it along its output rows, the backward-data pass along its input channels, which are k too. */
+/* W is k by c*taps: the forward pass cuts it along its output rows, the backward-data pass along its input channels, which are k
+ * too. */
 void pass_portions(struct planner *planner, const struct pass *pass, portion_program *program)
 {
     const struct convoy_conv *const p = pass->p;
@@ -143,14 +178,17 @@ void pass_portions(struct planner *planner, const struct pass *pass, portion_pro
     }
 }
 
-void bind_input(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, const struct portion *portion)
+void bind_input(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass,
+                const struct portion *portion)
 {
     const uint64_t image = (uint64_t)pass->in_image * 4;
     const uint64_t skip = (uint64_t)portion->channel * (uint64_t)pass->shape.h * (uint64_t)pass->shape.w * 4;
-    planner_bind(planner, step, at, pass->in, GPU_READ, (uint64_t)portion->image * image + skip, (uint64_t)portion->images * image - skip);
+    planner_bind(planner, step, at, pass->in, GPU_READ, (uint64_t)portion->image * image + skip,
+                 (uint64_t)portion->images * image - skip);
 }
 
-void bind_output(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, const struct portion *portion)
+void bind_output(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass,
+                 const struct portion *portion)
 {
     const uint64_t image = (uint64_t)pass->out_image * 4;
     /* Phases interleave in one tensor and touch no element twice; adding reads. */
@@ -160,7 +198,8 @@ void bind_output(struct planner *planner, struct gpu_step *step, uint32_t at, co
         planner->program->reads &= ~(1u << pass->out); /* what the program wrote itself */
 }
 
-void bind_weights(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, const struct portion *portion)
+void bind_weights(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass,
+                  const struct portion *portion)
 {
     const uint64_t row = (uint64_t)(pass->weights / pass->p->k) * 4;
     const bool all = portion->rows == pass->shape.m_count && portion->channels == pass->shape.c_count;
@@ -169,11 +208,26 @@ void bind_weights(struct planner *planner, struct gpu_step *step, uint32_t at, c
     planner_bind(planner, step, at, CONVOY_W, GPU_READ, first * row, rows * row);
 }
 
-void bind_bias(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, const struct portion *portion)
+void bind_bias(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass,
+               const struct portion *portion)
 {
     if (pass->shape.flags & GPU_BIAS)
         planner_bind(planner, step, at, CONVOY_BIAS, GPU_READ, (uint64_t)portion->row * 4,
                      (uint64_t)(pass->p->k - portion->row) * 4);
+}
+
+void bind_slopes(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, int64_t first,
+                 int64_t images)
+{
+    const uint64_t image = (uint64_t)pass->out_image * 4;
+    const uint64_t skip = (uint64_t)pass->row * (uint64_t)pass->shape.oh * (uint64_t)pass->shape.ow * 4;
+    planner_bind(planner, step, at, CONVOY_DY, GPU_READ, (uint64_t)first * image + skip, (uint64_t)images * image - skip);
+}
+
+void bind_gradient(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, uint32_t access)
+{
+    const int64_t row = pass->shape.c_count * pass->shape.taps_h * pass->shape.taps_w;
+    planner_bind(planner, step, at, CONVOY_DW, access, (uint64_t)(pass->row * row) * 4, (uint64_t)pass->weights * 4);
 }
 
 struct gpu_conv portion_shape(const struct pass *pass, const struct portion *portion)
@@ -207,8 +261,8 @@ static const struct algorithm lowered = {"lowered gemm", CONVOY_NUM_GEMM, panels
 static const struct algorithm direct = {"direct", CONVOY_NUM_DIRECT, direct_portion, direct_gradient};
 static const struct algorithm depthwise = {"depthwise", CONVOY_NUM_DIRECT, direct_portion, direct_gradient};
 
-/* Matrices of one row or column have nothing to reuse: depthwise layers read their few weights directly. On CPUs the implicit product
- * would go through shared memory that is none, so there the operands are laid out first. */
+/* Matrices of one row or column have nothing to reuse: depthwise layers read their few weights directly. On CPUs the implicit
+ * product would go through shared memory that is none, so there the operands are laid out first. */
 static const struct algorithm *choose(const struct planner *planner, enum gpu_variant variant, const struct convoy_conv *p)
 {
     if (variant == GPU_DIRECT)
@@ -218,6 +272,24 @@ static const struct algorithm *choose(const struct planner *planner, enum gpu_va
     if (is_depthwise(p))
         return &depthwise;
     return planner->device->cpu_family ? &lowered : &implicit;
+}
+
+/* Gradients beyond one bind are cut along the output channels. */
+static void backward_weights(struct planner *planner, const struct algorithm *algorithm, const struct pass *whole)
+{
+    const struct convoy_conv *const p = whole->p;
+    const int64_t row_weights = whole->weights / p->k, k = planner_slice(planner, p->k, row_weights * 4, 1);
+    if (k < p->k && p->groups > 1)
+        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE, "grouped weights beyond what this device can bind at a time");
+    for (int64_t from = 0; from < p->k && planner->status == CONVOY_OK; from += k) {
+        struct pass part = *whole;
+        const int64_t rows = convoy_min(k, p->k - from);
+        part.row = from;
+        part.rows = rows == p->k ? whole->shape.m_count : rows;
+        part.weights = rows * row_weights;
+        planner_reuse(planner, 0);
+        algorithm->gradient(planner, &part);
+    }
 }
 
 static void backward_data(struct planner *planner, const struct algorithm *algorithm, const struct convoy_conv *p)
@@ -247,7 +319,7 @@ void conv_program(struct planner *planner, enum gpu_variant variant, const struc
     } else if (p->head.op == CONVOY_CONV_BWD_DATA) {
         backward_data(planner, algorithm, p);
     } else {
-        algorithm->gradient(planner, &forward);
+        backward_weights(planner, algorithm, &forward);
         if (p->head.flags & CONVOY_WITH_BIAS) {
             planner_reuse(planner, 0);
             bn_channel_sums(planner, p->n, p->k, (int64_t)p->oh * p->ow, CONVOY_DY, CONVOY_DBIAS);

@@ -6,7 +6,8 @@ struct tile {
 };
 /* Largest first. group = bm*bn/(tm*tn) is a multiple of bn and of bk, and bm*bk and bn*bk are multiples of it. */
 static const struct tile tiles[] = {
-    {128, 128, 16, 8, 8, 256}, {64, 128, 16, 4, 8, 256}, {32, 128, 16, 4, 4, 256}, {64, 64, 16, 4, 4, 256}, {32, 32, 16, 4, 4, 64},
+    {128, 128, 16, 8, 8, 256}, {64, 128, 16, 4, 8, 256}, {32, 128, 16, 4, 4, 256},
+    {64, 64, 16, 4, 4, 256},   {32, 32, 16, 4, 4, 64},
 };
 enum { TILE_COUNT = sizeof tiles / sizeof *tiles, PAD = 4 };
 
@@ -21,7 +22,8 @@ static int64_t tile_count(const struct tile *tile, int64_t rows, int64_t cols)
     return convoy_ceil_div(rows, tile->bm) * convoy_ceil_div(cols, tile->bn);
 }
 
-/* The largest tile that fills the device at least twice and leaves no more than half of its rows empty; else the last that fits. */
+/* The largest tile that fills the device at least twice and leaves no more than half of its rows empty; else the last that fits.
+ */
 static const struct tile *choose(const struct gpu_device *device, int64_t rows, int64_t cols, int64_t products)
 {
     const int64_t wanted = 2 * (device->cores ? device->cores : 32);
@@ -37,25 +39,33 @@ static const struct tile *choose(const struct gpu_device *device, int64_t rows, 
     return last;
 }
 
-static void set_tile(struct gpu_step *step, const struct tile *tile, const struct gpu_device *device, struct gpu_conv *shape, bool to_planes)
+static void set_tile(struct gpu_step *step, const struct tile *tile, const struct gpu_device *device, struct gpu_conv *shape,
+                     bool to_planes)
 {
     shape->tiles_row = (int)convoy_ceil_div(shape->rows, tile->bm);
     shape->tiles_col = (int)convoy_ceil_div(shape->cols, tile->bn);
     SET_DIVISOR(shape, tiles, (int64_t)shape->tiles_row * shape->tiles_col);
     SET_DIVISOR(shape, inner, shape->tiles_col);
-    const int32_t constant[] = {tile->bm, tile->bn, tile->bk, tile->tm, tile->tn, device->specialise ? shape->taps_h : 0,
-                                device->specialise ? shape->taps_w : 0, to_planes};
+    const int32_t constant[] = {tile->bm,
+                                tile->bn,
+                                tile->bk,
+                                tile->tm,
+                                tile->tn,
+                                device->specialise ? shape->taps_h : 0,
+                                device->specialise ? shape->taps_w : 0,
+                                to_planes};
     for (size_t e = 0; e < sizeof constant / sizeof *constant; e++)
         step->constant[e] = constant[e];
     step->params.conv = *shape;
     step->flops = 2.0 * shape->groups * (double)shape->rows * shape->cols * shape->depth;
 }
 
-static struct gpu_step *tile_step(struct planner *planner, enum gpu_module_id module, const struct tile *tile, struct gpu_conv *shape,
-                                  bool to_planes)
+static struct gpu_step *tile_step(struct planner *planner, enum gpu_module_id module, const struct tile *tile,
+                                  struct gpu_conv *shape, bool to_planes)
 {
-    struct gpu_step *const step = planner_step(planner, module, (uint32_t)tile->group,
-                                               (int64_t)shape->splits * shape->groups * tile_count(tile, shape->rows, shape->cols));
+    struct gpu_step *const step =
+        planner_step(planner, module, (uint32_t)tile->group,
+                     (int64_t)shape->splits * shape->groups * tile_count(tile, shape->rows, shape->cols));
     set_tile(step, tile, planner->device, shape, to_planes);
     return step;
 }
@@ -72,8 +82,8 @@ void tiles_portion(struct planner *planner, const struct pass *pass, const struc
     bind_output(planner, step, 3, pass, portion);
 }
 
-/* The sum over positions is split until the device is full, in parts of at least 512, and the partial gradients are added afterwards
- * in order: more parallelism, and shorter chains of additions, without atomics. */
+/* The sum over positions is split until the device is full, in parts of at least 512, and the partial gradients are added
+ * afterwards in order: more parallelism, and shorter chains of additions, without atomics. */
 enum { SPLIT_DEPTH = 512, SPLITS_MOST = 64 };
 
 void tiles_gradient(struct planner *planner, const struct pass *pass)
@@ -81,7 +91,7 @@ void tiles_gradient(struct planner *planner, const struct pass *pass)
     const struct convoy_conv *const p = pass->p;
     const struct gpu_device *const device = planner->device;
     struct gpu_conv shape = pass->shape;
-    shape.rows = shape.m_count;
+    shape.rows = (int)pass->rows;
     shape.cols = shape.c_count * shape.taps_h * shape.taps_w;
     const struct tile *const tile = choose(device, shape.rows, shape.cols, (int64_t)shape.groups * SPLITS_MOST / 4);
     const int64_t images = planner_slice(planner, p->n, convoy_max(pass->in_image, pass->out_image) * 4, 1);
@@ -96,18 +106,21 @@ void tiles_gradient(struct planner *planner, const struct pass *pass)
     const int64_t parts = splits * slices;
     const uint64_t bytes = (uint64_t)(weights * parts * 4), partial = parts > 1 ? planner_workspace(planner, bytes) : 0;
     for (int64_t first = 0; first < p->n && planner->status == CONVOY_OK; first += images) {
-        const struct portion portion = {.image = first, .images = convoy_min(images, p->n - first), .rows = shape.rows, .channels = shape.c_count};
+        const struct portion portion = {
+            .image = first, .images = convoy_min(images, p->n - first), .rows = shape.rows, .channels = shape.c_count};
         shape.depth = (int)(portion.images * shape.oh * shape.ow);
         shape.splits = (int)splits; /* those past the end of a short last slice write zeros */
         shape.split_first = (int)(first / images * splits);
         struct gpu_step *const step = tile_step(planner, GPU_TILES_GRADIENT, tile, &shape, false);
-        const uint64_t image = (uint64_t)pass->out_image * 4;
-        planner_bind(planner, step, 0, CONVOY_DY, GPU_READ, (uint64_t)first * image, (uint64_t)portion.images * image);
+        bind_slopes(planner, step, 0, pass, first, portion.images);
         bind_input(planner, step, 1, pass, &portion);
-        planner_bind(planner, step, 3, parts > 1 ? CONVOY_WORKSPACE : CONVOY_DW, GPU_WRITE, partial, bytes);
+        if (parts > 1)
+            planner_bind(planner, step, 3, CONVOY_WORKSPACE, GPU_WRITE, partial, bytes);
+        else
+            bind_gradient(planner, step, 3, pass, GPU_WRITE);
     }
     if (parts > 1)
-        planner_sum(planner, partial, bytes, CONVOY_DW, 0, weights, parts, 1, weights);
+        planner_sum(planner, partial, bytes, CONVOY_DW, (uint64_t)(pass->row * shape.cols * 4), weights, parts, 1, weights);
 }
 
 /* ---- products of panels, for both families ---- */
@@ -148,8 +161,8 @@ static struct gpu_step *wide_step(struct planner *planner, const struct panels *
     return step;
 }
 
-struct gpu_step *panels_product(struct planner *planner, const struct panels *panels, const struct gpu_conv *shape, bool to_planes,
-                                const struct array *a, const struct array *b)
+struct gpu_step *panels_product(struct planner *planner, const struct panels *panels, const struct gpu_conv *shape,
+                                bool to_planes, const struct array *a, const struct array *b)
 {
     struct gpu_conv whole = *shape;
     struct gpu_step *step;

@@ -1,6 +1,6 @@
 /* Fast convolution of 3x3 kernels at stride 1 (Lavin & Gray, arXiv 1509.09308), not fused: transforms of weights (in prepare) and
- * inputs into panels, a product of matrices per point, transform of the outputs. The backward-data pass is the forward pass of dy with
- * the kernel turned round and its channels exchanged. */
+ * inputs into panels, a product of matrices per point, transform of the outputs. The backward-data pass is the forward pass of dy
+ * with the kernel turned round and its channels exchanged. */
 #include "conv.h"
 
 struct modules {
@@ -12,11 +12,19 @@ static struct gpu_winograd shape_of(const struct convoy_conv *p, int32_t m, int6
     const bool forward = p->head.op == CONVOY_CONV_FWD;
     const int32_t c = p->c / p->groups, k = p->k / p->groups;
     struct gpu_winograd s = {
-        .c = forward ? c : k, .k = forward ? k : c, .groups = p->groups,
-        .h = forward ? p->h : p->oh, .w = forward ? p->w : p->ow,
-        .oh = forward ? p->oh : p->h, .ow = forward ? p->ow : p->w,
-        .off_h = forward ? -p->pad_t : p->pad_t - 2, .off_w = forward ? -p->pad_l : p->pad_l - 2,
-        .w_m = forward ? c * 9 : 9, .w_c = forward ? 9 : c * 9, .w_group = k * c * 9, .flip = !forward,
+        .c = forward ? c : k,
+        .k = forward ? k : c,
+        .groups = p->groups,
+        .h = forward ? p->h : p->oh,
+        .w = forward ? p->w : p->ow,
+        .oh = forward ? p->oh : p->h,
+        .ow = forward ? p->ow : p->w,
+        .off_h = forward ? -p->pad_t : p->pad_t - 2,
+        .off_w = forward ? -p->pad_l : p->pad_l - 2,
+        .w_m = forward ? c * 9 : 9,
+        .w_c = forward ? 9 : c * 9,
+        .w_group = k * c * 9,
+        .flip = !forward,
     };
     if (forward)
         s.flags = ((p->head.flags & CONVOY_WITH_BIAS) ? GPU_BIAS : 0) | ((p->head.flags & CONVOY_WITH_RELU) ? GPU_RELU : 0);
@@ -30,8 +38,8 @@ static struct gpu_winograd shape_of(const struct convoy_conv *p, int32_t m, int6
     return s;
 }
 
-/* Large tiles, unless the images are so small that more of them would be empty than the small ones multiply more: 36/16 against 16/4
- * products for an output. */
+/* Large tiles, unless the images are so small that more of them would be empty than the small ones multiply more: 36/16 against
+ * 16/4 products for an output. */
 static int32_t choose_tile(const struct convoy_conv *p)
 {
     const bool forward = p->head.op == CONVOY_CONV_FWD;
@@ -52,14 +60,15 @@ static bool supported(struct planner *planner, const struct convoy_conv *p)
     return planner->status == CONVOY_OK;
 }
 
-static struct array transform_weights(struct planner *planner, const struct convoy_conv *p, const struct gpu_winograd *whole, int32_t points,
-                                      int32_t width, enum gpu_module_id module)
+static struct array transform_weights(struct planner *planner, const struct convoy_conv *p, const struct gpu_winograd *whole,
+                                      int32_t points, int32_t width, enum gpu_module_id module)
 {
     struct gpu_winograd s = *whole;
     s.tiles = (int)convoy_ceil_div(s.k, width);
     s.count = s.groups * s.tiles * s.c * width;
     s.pitch = s.count;
-    const struct array u = {CONVOY_PREPARED, planner_prepared(planner, (uint64_t)points * (uint64_t)s.pitch * 4), (uint64_t)points * (uint64_t)s.pitch * 4};
+    const struct array u = {CONVOY_PREPARED, planner_prepared(planner, (uint64_t)points * (uint64_t)s.pitch * 4),
+                            (uint64_t)points * (uint64_t)s.pitch * 4};
     planner->preparing = true;
     planner->phase = CONVOY_PHASE_WEIGHT_TRANSFORM;
     struct gpu_step *const step = planner_flat(planner, module, s.count);
@@ -114,10 +123,12 @@ void winograd_pass(struct planner *planner, const struct convoy_conv *p)
         struct gpu_step *step = planner_flat(planner, modules[m].input, input.count);
         step->params.winograd = input;
         step->constant[0] = panels.col;
-        planner_bind(planner, step, 0, forward ? CONVOY_X : CONVOY_DY, GPU_READ, (uint64_t)(first * in_image * 4), (uint64_t)(part * in_image * 4));
+        planner_bind(planner, step, 0, forward ? CONVOY_X : CONVOY_DY, GPU_READ, (uint64_t)(first * in_image * 4),
+                     (uint64_t)(part * in_image * 4));
         planner_bind(planner, step, 1, v.slot, GPU_WRITE, v.offset, v.bytes);
 
-        struct gpu_conv multiply = {.groups = points * s.groups, .rows = s.k, .cols = s.tiles, .depth = s.c, .splits = 1, .oh = 1, .ow = 1};
+        struct gpu_conv multiply = {
+            .groups = points * s.groups, .rows = s.k, .cols = s.tiles, .depth = s.c, .splits = 1, .oh = 1, .ow = 1};
         SET_DIVISOR(&multiply, plane, 1);
         SET_DIVISOR(&multiply, row, 1);
         planner->phase = CONVOY_PHASE_MULTIPLY;
@@ -133,6 +144,7 @@ void winograd_pass(struct planner *planner, const struct convoy_conv *p)
         planner_bind(planner, step, 0, product.slot, GPU_READ, product.offset, product.bytes);
         if (s.flags & GPU_BIAS)
             planner_bind(planner, step, 1, CONVOY_BIAS, GPU_READ, 0, (uint64_t)p->k * 4);
-        planner_bind(planner, step, 2, forward ? CONVOY_Y : CONVOY_DX, GPU_WRITE, (uint64_t)(first * out_image * 4), (uint64_t)(part * out_image * 4));
+        planner_bind(planner, step, 2, forward ? CONVOY_Y : CONVOY_DX, GPU_WRITE, (uint64_t)(first * out_image * 4),
+                     (uint64_t)(part * out_image * 4));
     }
 }

@@ -46,7 +46,8 @@ static void xent(struct planner *planner, const struct convoy_eltwise *p, int64_
     step->constant[0] = gradient;
     planner_bind(planner, step, 0, CONVOY_X, GPU_READ, (uint64_t)first * row_bytes, (uint64_t)rows * row_bytes);
     planner_bind(planner, step, 1, CONVOY_INDEX, GPU_READ, (uint64_t)first * 4, (uint64_t)rows * 4);
-    planner_bind(planner, step, 2, gradient ? CONVOY_DX : CONVOY_Y, GPU_WRITE, (uint64_t)first * out_bytes, (uint64_t)rows * out_bytes);
+    planner_bind(planner, step, 2, gradient ? CONVOY_DX : CONVOY_Y, GPU_WRITE, (uint64_t)first * out_bytes,
+                 (uint64_t)rows * out_bytes);
 }
 
 void eltwise_program(struct planner *planner, const struct convoy_eltwise *p)

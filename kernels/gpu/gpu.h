@@ -61,22 +61,23 @@ struct gpu_bind {
 
 struct gpu_step {
     enum gpu_module_id module;
-    uint32_t group;                        /* invocations in a work-group */
-    uint32_t grid_x, grid_y;               /* work-groups */
-    int32_t constant[GPU_CONSTANTS_MOST];  /* in the order of the module's names; the rest 0 */
-    struct gpu_bind bind[GPU_BINDS_MOST];  /* unused ones have bytes 0 */
-    union gpu_params params;               /* params_bytes of its module count */
-    uint32_t phase;                        /* CONVOY_PHASE_... */
-    double flops;                          /* of this launch, for submission limits and reports */
+    uint32_t group;                       /* invocations in a work-group */
+    uint32_t grid_x, grid_y;              /* work-groups */
+    int32_t constant[GPU_CONSTANTS_MOST]; /* in the order of the module's names; the rest 0 */
+    struct gpu_bind bind[GPU_BINDS_MOST]; /* unused ones have bytes 0 */
+    union gpu_params params;              /* params_bytes of its module count */
+    uint32_t phase;                       /* CONVOY_PHASE_... */
+    double flops;                         /* of this launch, for submission limits and reports */
 };
 
 struct gpu_program {
     struct gpu_step *prepare, *step;
     uint32_t prepare_count, step_count;
     uint64_t workspace_bytes, prepared_bytes;
-    uint32_t reads, writes;                /* bit 1u << slot: what execute needs, workspace and prepared apart */
+    uint32_t reads, writes; /* bit 1u << slot: what execute needs, workspace and prepared apart */
     struct convoy_numerics numerics;
-    char algorithm[40]; /* at most 22 characters, so that a backend can add where it runs */ /* at most 22 characters, so that a backend can add where it runs */
+    char algorithm[40]; /* at most 22 characters, so that a backend can add where it runs */ /* at most 22 characters, so that a
+                                                                                                backend can add where it runs */
 };
 
 /* Algorithms by name, the default first, NULL-ended: the plugin's list of variants. */
@@ -90,9 +91,6 @@ enum gpu_variant gpu_variant_find(const char *name);
 convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                                struct gpu_program *program, struct convoy_error *err);
 void gpu_program_free(struct gpu_program *program);
-
-/* One launch that does nothing, for the fixed cost of a launch. */
-struct gpu_step gpu_null_step(void);
 
 /* Whether two launches need a barrier between them: ranges that overlap, one of them written. The tracker of a backend asks. */
 struct gpu_hazards;

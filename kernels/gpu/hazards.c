@@ -1,5 +1,5 @@
-/* Accesses since the last barrier, as lists of ranges; a launch has at most GPU_BINDS_MOST of them and barriers are frequent, so a
- * search through all is short. */
+/* Accesses since the last barrier, as lists of ranges; a launch has at most GPU_BINDS_MOST of them and barriers are frequent, so
+ * a search through all is short. */
 #include "gpu.h"
 #include <stdlib.h>
 

@@ -12,7 +12,7 @@ typedef unsigned int uint;
 
 /* text/map, text/sgd, text/sum: elements one by one */
 struct gpu_flat {
-    int count;        /* outputs */
+    int count;                       /* outputs */
     int first, parts, stride, pitch; /* sums: the first addend; how many; distances between outputs and between addends */
     float alpha, beta;
 };
@@ -25,10 +25,10 @@ struct gpu_rows {
 
 /* text/pool*: planes = n*c of this launch */
 struct gpu_pool {
-    int count;        /* outputs: y forward, dx backward */
+    int count; /* outputs: y forward, dx backward */
     int h, w, oh, ow;
     int kh, kw, stride_h, stride_w, dil_h, dil_w, pad_t, pad_l;
-    int full_h, full_w; /* extents with both pads, for averages that count the padding */
+    int full_h, full_w;                              /* extents with both pads, for averages that count the padding */
     uint plane_mul, plane_shift, row_mul, row_shift; /* of the output: its plane, its row */
 };
 
@@ -55,24 +55,24 @@ struct gpu_conv {
     int taps_h, taps_w, stride_h, stride_w, off_h, off_w, step_h, step_w;
     int w_first, w_m, w_c, w_r, w_s, w_group;
     int out_first, out_plane, out_h, out_w;
-    int flags;                    /* GPU_BIAS ... */
-    int rows, cols, depth;        /* of the product: output channels or weights, positions or taps, length of the sum */
-    int depth_tiles;              /* per split, in steps of a tile's depth (panels: in terms) */
-    int split_first;              /* where the partial sums of this launch go */
-    int tiles_row, tiles_col;     /* tiles of the product */
-    int splits;                   /* of the sum; a work-group z = split*groups + g */
-    uint plane_mul, plane_shift, row_mul, row_shift;       /* oh*ow and ow */
-    uint taps_mul, taps_shift, tap_w_mul, tap_w_shift;     /* taps_h*taps_w and taps_w */
-    uint tiles_mul, tiles_shift, inner_mul, inner_shift;   /* tiles_row*tiles_col and the inner of the two; see the texts */
+    int flags;                /* GPU_BIAS ... */
+    int rows, cols, depth;    /* of the product: output channels or weights, positions or taps, length of the sum */
+    int depth_tiles;          /* per split, in steps of a tile's depth (panels: in terms) */
+    int split_first;          /* where the partial sums of this launch go */
+    int tiles_row, tiles_col; /* tiles of the product */
+    int splits;               /* of the sum; a work-group z = split*groups + g */
+    uint plane_mul, plane_shift, row_mul, row_shift;     /* oh*ow and ow */
+    uint taps_mul, taps_shift, tap_w_mul, tap_w_shift;   /* taps_h*taps_w and taps_w */
+    uint tiles_mul, tiles_shift, inner_mul, inner_shift; /* tiles_row*tiles_col and the inner of the two; see the texts */
 };
 #define GPU_BIAS 1
 #define GPU_RELU 2
 #define GPU_ADD 4 /* to what the output holds */
 
-/* text/winograd*: tiles of M x M outputs over n images, c and k channels per group. Weights: `tiles` panels of output channels per
- * group. Input: `panels` panels of tiles per group. */
+/* text/winograd*: tiles of M x M outputs over n images, c and k channels per group. Weights: `tiles` panels of output channels
+ * per group. Input: `panels` panels of tiles per group. */
 struct gpu_winograd {
-    int count;                   /* invocations with work */
+    int count; /* invocations with work */
     int c, k, groups, h, w, oh, ow;
     int off_h, off_w;            /* input row and column of tile 0 */
     int tiles, tiles_h, tiles_w; /* n*tiles_h*tiles_w */
@@ -80,7 +80,7 @@ struct gpu_winograd {
     int pitch;                   /* floats between points */
     int w_m, w_c, w_group, flip; /* weights as in gpu_conv; flip 1 turns the kernel round */
     int flags;
-    uint image_mul, image_shift, row_mul, row_shift; /* tiles_h*tiles_w, tiles_w */
+    uint image_mul, image_shift, row_mul, row_shift;                     /* tiles_h*tiles_w, tiles_w */
     uint tiles_mul, tiles_shift, panel_mul, panel_shift, c_mul, c_shift; /* tiles, panels, c */
 };
 

@@ -50,8 +50,8 @@ static convoy_status check_pads(int32_t t, int32_t b, int32_t l, int32_t r, stru
 
 static convoy_status check_conv(const struct convoy_conv *p, struct convoy_error *err)
 {
-    const int32_t extent[] = {p->n,  p->c,        p->h,        p->w,     p->k,     p->kh, p->kw, p->groups,
-                              p->oh, p->stride_h, p->stride_w, p->dil_h, p->dil_w, p->ow};
+    const int32_t extent[] = {p->n,      p->c,  p->h,        p->w,        p->k,     p->kh,    p->kw,
+                              p->groups, p->oh, p->stride_h, p->stride_w, p->dil_h, p->dil_w, p->ow};
     convoy_status status = check_positive(extent, sizeof extent / sizeof *extent, err);
     if (status == CONVOY_OK)
         status = check_pads(p->pad_t, p->pad_b, p->pad_l, p->pad_r, err);
@@ -97,9 +97,11 @@ static convoy_status check_problem(const struct convoy_problem *problem, struct 
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "the problem has %u bytes, operation %u needs %zu",
                            problem->struct_size, op, operation[op].bytes);
     if (problem->dtype != CONVOY_F32)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_DTYPE, "only f32 is implemented, got data type %u", problem->dtype);
+        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_DTYPE, "only f32 is implemented, got data type %u",
+                           problem->dtype);
     if (problem->layout != CONVOY_NCHW)
-        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_LAYOUT, "only NCHW is implemented, got layout %u", problem->layout);
+        return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_LAYOUT, "only NCHW is implemented, got layout %u",
+                           problem->layout);
     if (problem->flags & ~operation[op].flags)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_FLAGS, "operation %u takes flags %#x here, got %#x", op,
                            operation[op].flags, problem->flags);
@@ -149,7 +151,8 @@ convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant
     if (status != CONVOY_OK)
         return status;
     struct gpu_program made = {
-        .numerics = {.kind = CONVOY_NUM_STATS, .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT | CONVOY_MAY_FLUSH_DENORMALS},
+        .numerics = {.kind = CONVOY_NUM_STATS,
+                     .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT | CONVOY_MAY_FLUSH_DENORMALS},
     };
     struct planner planner = {.device = device, .program = &made, .phase = CONVOY_PHASE_MULTIPLY, .err = err};
     make(&planner, variant, problem);
@@ -166,15 +169,4 @@ void gpu_program_free(struct gpu_program *program)
     free(program->prepare);
     free(program->step);
     *program = (struct gpu_program){0};
-}
-
-struct gpu_step gpu_null_step(void)
-{
-    return (struct gpu_step){
-        .module = GPU_NOTHING,
-        .group = 1,
-        .grid_x = 1,
-        .grid_y = 1,
-        .bind = {{.slot = CONVOY_Y, .access = GPU_WRITE, .bytes = 4}},
-    };
 }

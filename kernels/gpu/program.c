@@ -60,8 +60,8 @@ uint32_t planner_tree_group(const struct planner *planner)
     return group;
 }
 
-void planner_bind(struct planner *planner, struct gpu_step *step, uint32_t at, uint32_t slot, uint32_t access, uint64_t offset_bytes,
-                  uint64_t bytes)
+void planner_bind(struct planner *planner, struct gpu_step *step, uint32_t at, uint32_t slot, uint32_t access,
+                  uint64_t offset_bytes, uint64_t bytes)
 {
     step->bind[at] = (struct gpu_bind){slot, access, offset_bytes, (bytes + 3) / 4 * 4};
     if (slot == CONVOY_WORKSPACE || slot == CONVOY_PREPARED)
@@ -81,7 +81,8 @@ static uint64_t align_up(const struct planner *planner, uint64_t bytes)
 static void check_range(struct planner *planner, uint64_t bytes)
 {
     if (bytes > planner->device->range_bytes)
-        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE, "an intermediate array exceeds what this device can bind at a time");
+        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE,
+                     "an intermediate array exceeds what this device can bind at a time");
 }
 
 uint64_t planner_workspace(struct planner *planner, uint64_t bytes)
@@ -109,8 +110,8 @@ uint64_t planner_prepared(struct planner *planner, uint64_t bytes)
     return at;
 }
 
-void planner_sum(struct planner *planner, uint64_t from, uint64_t from_bytes, uint32_t slot, uint64_t to, int64_t count, int64_t parts,
-                 int64_t stride, int64_t pitch)
+void planner_sum(struct planner *planner, uint64_t from, uint64_t from_bytes, uint32_t slot, uint64_t to, int64_t count,
+                 int64_t parts, int64_t stride, int64_t pitch)
 {
     struct gpu_step *const step = planner_flat(planner, GPU_SUM, count);
     step->params.flat = (struct gpu_flat){.count = (int)count, .parts = (int)parts, .stride = (int)stride, .pitch = (int)pitch};
@@ -127,7 +128,8 @@ int64_t planner_slice(struct planner *planner, int64_t count, int64_t unit_bytes
         return count;
     units -= units % multiple;
     if (units < 1) {
-        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE, "one image of this tensor exceeds what this device can bind at a time");
+        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE,
+                     "one image of this tensor exceeds what this device can bind at a time");
         units = count;
     }
     return units;

@@ -11,15 +11,15 @@
 struct planner {
     const struct gpu_device *device;
     struct gpu_program *program;
-    bool preparing;              /* steps go to prepare */
-    uint32_t phase;              /* of the steps that follow */
-    convoy_status status;        /* the first failure; after it, calls do nothing that matters */
+    bool preparing;       /* steps go to prepare */
+    uint32_t phase;       /* of the steps that follow */
+    convoy_status status; /* the first failure; after it, calls do nothing that matters */
     struct convoy_error *err;
-    struct gpu_step scrap;       /* what failed calls write to */
+    struct gpu_step scrap; /* what failed calls write to */
     uint64_t workspace_used;
-    struct {                     /* weights as panels, for later images of the same rows and channels */
+    struct { /* weights as panels, for later images of the same rows and channels */
         uint64_t offset, bytes;
-        int32_t row, col;        /* widths of the panels */
+        int32_t row, col; /* widths of the panels */
     } packed;
 };
 
@@ -29,16 +29,16 @@ struct gpu_step *planner_step(struct planner *planner, enum gpu_module_id module
 struct gpu_step *planner_flat(struct planner *planner, enum gpu_module_id module, int64_t items);
 /* Work-group size of kernels that reduce over their lanes in a tree. */
 uint32_t planner_tree_group(const struct planner *planner);
-void planner_bind(struct planner *planner, struct gpu_step *step, uint32_t at, uint32_t slot, uint32_t access, uint64_t offset_bytes,
-                  uint64_t bytes);
+void planner_bind(struct planner *planner, struct gpu_step *step, uint32_t at, uint32_t slot, uint32_t access,
+                  uint64_t offset_bytes, uint64_t bytes);
 /* Offsets of a new area of the workspace or the prepared weights; one area is at most range_bytes. */
 uint64_t planner_workspace(struct planner *planner, uint64_t bytes);
 uint64_t planner_prepared(struct planner *planner, uint64_t bytes);
 /* What the next areas of the workspace overlay, once all steps that use the present ones are made. */
 void planner_reuse(struct planner *planner, uint64_t from);
 /* y[i] = sum of `parts` values, part[i*stride + j*pitch], from the workspace to a slot. */
-void planner_sum(struct planner *planner, uint64_t from, uint64_t from_bytes, uint32_t slot, uint64_t to, int64_t count, int64_t parts,
-                 int64_t stride, int64_t pitch);
+void planner_sum(struct planner *planner, uint64_t from, uint64_t from_bytes, uint32_t slot, uint64_t to, int64_t count,
+                 int64_t parts, int64_t stride, int64_t pitch);
 void planner_fail(struct planner *planner, convoy_status status, convoy_why why, const char *text);
 
 /* How many of `count` units fit into one bind each, units of the largest tensor having unit_bytes; at least 1, or it fails. A
@@ -50,11 +50,11 @@ struct divisor {
     uint32_t mul, shift;
 };
 struct divisor divisor_of(int64_t d);
-#define SET_DIVISOR(params, field, d)                   \
-    do {                                                \
-        const struct divisor divisor = divisor_of(d);   \
-        (params)->field##_mul = divisor.mul;            \
-        (params)->field##_shift = divisor.shift;        \
+#define SET_DIVISOR(params, field, d)                                                                                            \
+    do {                                                                                                                         \
+        const struct divisor divisor = divisor_of(d);                                                                            \
+        (params)->field##_mul = divisor.mul;                                                                                     \
+        (params)->field##_shift = divisor.shift;                                                                                 \
     } while (0)
 
 /* The operations. */

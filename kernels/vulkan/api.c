@@ -42,7 +42,8 @@ static convoy_status load_instance(struct api *api, VkInstance instance, struct 
 #define API_LOAD(name) complete = (api->name = (PFN_vk##name)api->GetInstanceProcAddr(instance, "vk" #name)) && complete;
     API_INSTANCE(API_LOAD)
 #undef API_LOAD
-    return complete ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "the Vulkan loader lacks functions of version 1.2");
+    return complete ? CONVOY_OK
+                    : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "the Vulkan loader lacks functions of version 1.2");
 }
 
 convoy_status api_load_device(struct api *api, VkDevice device, struct convoy_error *err)
@@ -51,7 +52,8 @@ convoy_status api_load_device(struct api *api, VkDevice device, struct convoy_er
 #define API_LOAD(name) complete = (api->name = (PFN_vk##name)api->GetDeviceProcAddr(device, "vk" #name)) && complete;
     API_DEVICE(API_LOAD)
 #undef API_LOAD
-    return complete ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "the driver lacks functions of Vulkan 1.2");
+    return complete ? CONVOY_OK
+                    : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "the driver lacks functions of Vulkan 1.2");
 }
 
 convoy_status api_open(struct api *api, VkInstance *instance, struct convoy_error *err)

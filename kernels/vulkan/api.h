@@ -9,19 +9,20 @@
 #include <vulkan/vulkan.h>
 
 #define API_LOADER(f) f(EnumerateInstanceVersion) f(CreateInstance)
-#define API_INSTANCE(f)                                                                                           \
-    f(DestroyInstance) f(EnumeratePhysicalDevices) f(GetPhysicalDeviceProperties2) f(GetPhysicalDeviceMemoryProperties) \
-    f(GetPhysicalDeviceQueueFamilyProperties) f(EnumerateDeviceExtensionProperties) f(CreateDevice) f(GetDeviceProcAddr)
-#define API_DEVICE(f)                                                                                             \
-    f(DestroyDevice) f(GetDeviceQueue) f(QueueSubmit) f(AllocateMemory) f(FreeMemory) f(MapMemory) f(BindBufferMemory)   \
-    f(GetBufferMemoryRequirements) f(CreateBuffer) f(DestroyBuffer) f(CreateFence) f(DestroyFence) f(ResetFences)        \
-    f(WaitForFences) f(CreateShaderModule) f(DestroyShaderModule) f(CreatePipelineCache) f(GetPipelineCacheData)         \
-    f(DestroyPipelineCache) f(CreateComputePipelines) f(DestroyPipeline) f(CreatePipelineLayout) f(DestroyPipelineLayout) \
-    f(CreateDescriptorSetLayout) f(DestroyDescriptorSetLayout) f(CreateDescriptorPool) f(DestroyDescriptorPool)          \
-    f(ResetDescriptorPool) f(AllocateDescriptorSets) f(UpdateDescriptorSets) f(CreateCommandPool) f(DestroyCommandPool)  \
-    f(AllocateCommandBuffers) f(BeginCommandBuffer) f(EndCommandBuffer) f(CmdPipelineBarrier) f(CmdBindPipeline)         \
-    f(CmdBindDescriptorSets) f(CmdPushConstants) f(CmdDispatch) f(CmdCopyBuffer) f(CmdFillBuffer) f(CreateQueryPool)     \
-    f(DestroyQueryPool) f(CmdResetQueryPool) f(CmdWriteTimestamp) f(GetQueryPoolResults)
+#define API_INSTANCE(f)                                                                                                          \
+    f(DestroyInstance) f(EnumeratePhysicalDevices) f(GetPhysicalDeviceProperties2) f(GetPhysicalDeviceMemoryProperties)          \
+        f(GetPhysicalDeviceQueueFamilyProperties) f(EnumerateDeviceExtensionProperties) f(CreateDevice) f(GetDeviceProcAddr)
+#define API_DEVICE(f)                                                                                                            \
+    f(DestroyDevice) f(GetDeviceQueue) f(QueueSubmit) f(AllocateMemory) f(FreeMemory) f(MapMemory) f(BindBufferMemory)           \
+        f(GetBufferMemoryRequirements) f(CreateBuffer) f(DestroyBuffer) f(CreateFence) f(DestroyFence) f(ResetFences)            \
+            f(WaitForFences) f(CreateShaderModule) f(DestroyShaderModule) f(CreatePipelineCache) f(GetPipelineCacheData)         \
+                f(DestroyPipelineCache) f(CreateComputePipelines) f(DestroyPipeline) f(CreatePipelineLayout)                     \
+                    f(DestroyPipelineLayout) f(CreateDescriptorSetLayout) f(DestroyDescriptorSetLayout) f(CreateDescriptorPool)  \
+                        f(DestroyDescriptorPool) f(ResetDescriptorPool) f(AllocateDescriptorSets) f(UpdateDescriptorSets)        \
+                            f(CreateCommandPool) f(DestroyCommandPool) f(AllocateCommandBuffers) f(BeginCommandBuffer)           \
+                                f(EndCommandBuffer) f(CmdPipelineBarrier) f(CmdBindPipeline) f(CmdBindDescriptorSets)            \
+                                    f(CmdPushConstants) f(CmdDispatch) f(CmdCopyBuffer) f(CmdFillBuffer) f(CreateQueryPool)      \
+                                        f(DestroyQueryPool) f(CmdResetQueryPool) f(CmdWriteTimestamp) f(GetQueryPoolResults)
 
 struct api {
 #define API_MEMBER(name) PFN_vk##name name;

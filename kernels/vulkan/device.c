@@ -10,6 +10,7 @@ enum { DEVICES_MOST = 32 };
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct device *shared; /* with users > 0 */
+static struct device *lost;   /* those that are not given back, see destroy */
 
 convoy_status device_lose(struct device *device, VkResult result, const char *what, struct convoy_error *err)
 {
@@ -63,7 +64,8 @@ static bool find_queue(const struct api *api, struct candidate *candidate)
     bool found = false;
     api->GetPhysicalDeviceQueueFamilyProperties(candidate->physical, &count, families);
     for (uint32_t f = 0; f < count; f++) {
-        if (!(families[f].queueFlags & VK_QUEUE_COMPUTE_BIT) || (found && !(families[f].timestampValidBits && !candidate->timestamp_bits)))
+        if (!(families[f].queueFlags & VK_QUEUE_COMPUTE_BIT) ||
+            (found && !(families[f].timestampValidBits && !candidate->timestamp_bits)))
             continue;
         found = true;
         candidate->family = f;
@@ -110,7 +112,9 @@ static convoy_status find_candidates(const struct api *api, VkInstance instance,
                 list[(*count)++] = all[d];
         }
     }
-    return *count ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no Vulkan device with version 1.2 and a compute queue here");
+    return *count ? CONVOY_OK
+                  : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE,
+                                "no Vulkan device with version 1.2 and a compute queue here");
 }
 
 static bool contains(const char *text, const char *part)
@@ -123,7 +127,8 @@ static bool contains(const char *text, const char *part)
     return false;
 }
 
-static convoy_status choose(const struct candidate *list, uint32_t count, const struct candidate **chosen, struct convoy_error *err)
+static convoy_status choose(const struct candidate *list, uint32_t count, const struct candidate **chosen,
+                            struct convoy_error *err)
 {
     const char *const wish = getenv("CONVOY_DEVICE");
     *chosen = &list[0];
@@ -191,7 +196,8 @@ static void describe_to_planner(struct device *device, const struct candidate *c
     struct gpu_device *const planner = &device->planner;
     uint64_t heap = 0;
     for (uint32_t h = 0; h < device->memory_types.memoryHeapCount; h++) {
-        if ((device->memory_types.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) && device->memory_types.memoryHeaps[h].size > heap)
+        if ((device->memory_types.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) &&
+            device->memory_types.memoryHeaps[h].size > heap)
             heap = device->memory_types.memoryHeaps[h].size;
     }
     const uint64_t align = limits->minStorageBufferOffsetAlignment;
@@ -200,10 +206,12 @@ static void describe_to_planner(struct device *device, const struct candidate *c
         .specialise = !device->software,
         .vector = 4,
         .lanes = chosen->limits.subgroupSize,
-        .group_most = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0] ? limits->maxComputeWorkGroupInvocations
-                                                                                                  : limits->maxComputeWorkGroupSize[0],
-        .grid_most = limits->maxComputeWorkGroupCount[0] < limits->maxComputeWorkGroupCount[1] ? limits->maxComputeWorkGroupCount[0]
-                                                                                               : limits->maxComputeWorkGroupCount[1],
+        .group_most = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
+                          ? limits->maxComputeWorkGroupInvocations
+                          : limits->maxComputeWorkGroupSize[0],
+        .grid_most = limits->maxComputeWorkGroupCount[0] < limits->maxComputeWorkGroupCount[1]
+                         ? limits->maxComputeWorkGroupCount[0]
+                         : limits->maxComputeWorkGroupCount[1],
         .shared_bytes = limits->maxComputeSharedMemorySize,
         .align_bytes = align > 256 ? (uint32_t)align : 256,
         .range_bytes = limits->maxStorageBufferRange,
@@ -222,7 +230,8 @@ static convoy_status create(struct device *device, const struct candidate *chose
         .queueCount = 1,
         .pQueuePriorities = &priority,
     };
-    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue};
+    const VkDeviceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue};
     device->physical = chosen->physical;
     device->properties = chosen->properties.properties;
     device->driver = chosen->driver;
@@ -232,7 +241,8 @@ static convoy_status create(struct device *device, const struct candidate *chose
     device->software = device->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
     device->debug_barriers = getenv("CONVOY_GPU_BARRIERS") != NULL;
     device->buffer_bytes = chosen->limits.maxMemoryAllocationSize;
-    snprintf(device->name, sizeof device->name, "vulkan:%.40s%s", device->properties.deviceName, device->software ? " (software)" : "");
+    snprintf(device->name, sizeof device->name, "vulkan:%.40s%s", device->properties.deviceName,
+             device->software ? " (software)" : "");
     device->api.GetPhysicalDeviceMemoryProperties(device->physical, &device->memory_types);
     describe_to_planner(device, chosen);
     const VkResult result = device->api.CreateDevice(device->physical, &info, NULL, &device->handle);
@@ -251,8 +261,11 @@ static convoy_status create(struct device *device, const struct candidate *chose
 /* Of a device that did not answer nothing is given back: it may still be at work on what would be freed. */
 static void destroy(struct device *device)
 {
-    if (device->lost)
+    if (device->lost) {
+        device->next_lost = lost;
+        lost = device;
         return;
+    }
     if (device->queue)
         queue_close(device);
     if (device->pipelines)

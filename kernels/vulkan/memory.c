@@ -26,8 +26,8 @@ struct memory_pool {
     struct convoy_memory domain; /* first: the domain's functions get it back from here */
     struct device *device;
     struct block *blocks;
-    struct block staging;        /* opened with the first copy that needs it */
-    bool direct;                 /* the host reads and writes tensors itself */
+    struct block staging; /* opened with the first copy that needs it */
+    bool direct;          /* the host reads and writes tensors itself */
 };
 
 struct tensor_buffer {
@@ -85,7 +85,8 @@ static convoy_status create_block(struct device *device, uint64_t bytes, VkBuffe
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu bytes are more than this device can give at a time",
                            (unsigned long long)bytes);
     }
-    const VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs.size, .memoryTypeIndex = type};
+    const VkMemoryAllocateInfo allocate = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs.size, .memoryTypeIndex = type};
     result = api->AllocateMemory(device->handle, &allocate, NULL, &block->memory);
     if (result == VK_SUCCESS)
         result = api->BindBufferMemory(device->handle, block->buffer, block->memory, 0);
@@ -105,8 +106,8 @@ static bool is_shared(const struct device *device)
     uint32_t type;
     return shares && !getenv("CONVOY_GPU_STAGING") &&
            find_type(device, UINT32_MAX,
-                     VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
-                         VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                     VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                         VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
                      &type);
 }
 
@@ -116,11 +117,13 @@ static convoy_status new_tensor_block(struct memory_pool *pool, uint64_t bytes, 
     struct span *const span = calloc(1, sizeof *span);
     const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     const VkMemoryPropertyFlags direct = local | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    convoy_status status = block && span ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a block");
+    convoy_status status =
+        block && span ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a block");
     if (status == CONVOY_OK)
-        status = create_block(pool->device, bytes,
-                              VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                              pool->direct ? direct : local, local, block, err);
+        status =
+            create_block(pool->device, bytes,
+                         VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                         pool->direct ? direct : local, local, block, err);
     if (status != CONVOY_OK) {
         free(block);
         free(span);
@@ -212,19 +215,23 @@ static convoy_status find_room(struct memory_pool *pool, uint64_t bytes, struct 
         span = block->first;
     }
     *out = span;
-    return take(span, bytes) ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a tensor's description");
+    return take(span, bytes) ? CONVOY_OK
+                             : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a tensor's description");
 }
 
 /* ---- the domain ---- */
 
-static convoy_status domain_alloc(struct convoy_memory *domain, uint64_t bytes, struct convoy_buffer **out, struct convoy_error *err)
+static convoy_status domain_alloc(struct convoy_memory *domain, uint64_t bytes, struct convoy_buffer **out,
+                                  struct convoy_error *err)
 {
     struct memory_pool *const pool = pool_of(domain);
     const uint64_t align = domain->align;
     struct tensor_buffer *const made = calloc(1, sizeof *made);
     if (!made)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a buffer's description");
-    convoy_status status = bytes > UINT64_MAX / 2 ? convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu bytes are no size", (unsigned long long)bytes) : CONVOY_OK;
+    convoy_status status = bytes > UINT64_MAX / 2 ? convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY,
+                                                                "%llu bytes are no size", (unsigned long long)bytes)
+                                                  : CONVOY_OK;
     pthread_mutex_lock(&pool->device->lock);
     if (status == CONVOY_OK)
         status = device_check(pool->device, err);
@@ -273,13 +280,15 @@ bool memory_owns(const struct device *device, const struct convoy_buffer *buffer
     return buffer && buffer->memory == &device->memory->domain;
 }
 
-static convoy_status check_range(const struct memory_pool *pool, struct convoy_tensor tensor, uint64_t bytes, struct convoy_error *err)
+static convoy_status check_range(const struct memory_pool *pool, struct convoy_tensor tensor, uint64_t bytes,
+                                 struct convoy_error *err)
 {
     if (!memory_owns(pool->device, tensor.buffer))
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "the buffer is of another memory domain");
     if (tensor.offset > tensor.buffer->bytes || bytes > tensor.buffer->bytes - tensor.offset)
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "%llu bytes at %llu reach beyond the buffer's %llu",
-                           (unsigned long long)bytes, (unsigned long long)tensor.offset, (unsigned long long)tensor.buffer->bytes);
+                           (unsigned long long)bytes, (unsigned long long)tensor.offset,
+                           (unsigned long long)tensor.buffer->bytes);
     return device_check(pool->device, err);
 }
 
@@ -293,8 +302,8 @@ static convoy_status open_staging(struct memory_pool *pool, struct convoy_error 
 }
 
 /* Copies of Vulkan take any byte count and offset; only fills want words. */
-static convoy_status transfer(struct memory_pool *pool, struct convoy_tensor tensor, void *to_host, const void *from_host, uint64_t bytes,
-                              struct convoy_error *err)
+static convoy_status transfer(struct memory_pool *pool, struct convoy_tensor tensor, void *to_host, const void *from_host,
+                              uint64_t bytes, struct convoy_error *err)
 {
     struct device *const device = pool->device;
     const struct range range = memory_range(tensor);
@@ -321,7 +330,8 @@ static convoy_status transfer(struct memory_pool *pool, struct convoy_tensor ten
     return status;
 }
 
-static convoy_status domain_upload(struct convoy_memory *domain, struct convoy_tensor to, const void *from, uint64_t bytes, struct convoy_error *err)
+static convoy_status domain_upload(struct convoy_memory *domain, struct convoy_tensor to, const void *from, uint64_t bytes,
+                                   struct convoy_error *err)
 {
     struct memory_pool *const pool = pool_of(domain);
     pthread_mutex_lock(&pool->device->lock);
@@ -332,7 +342,8 @@ static convoy_status domain_upload(struct convoy_memory *domain, struct convoy_t
     return status;
 }
 
-static convoy_status domain_download(struct convoy_memory *domain, void *to, struct convoy_tensor from, uint64_t bytes, struct convoy_error *err)
+static convoy_status domain_download(struct convoy_memory *domain, void *to, struct convoy_tensor from, uint64_t bytes,
+                                     struct convoy_error *err)
 {
     struct memory_pool *const pool = pool_of(domain);
     pthread_mutex_lock(&pool->device->lock);
@@ -343,7 +354,8 @@ static convoy_status domain_download(struct convoy_memory *domain, void *to, str
     return status;
 }
 
-static convoy_status domain_fill(struct convoy_memory *domain, struct convoy_tensor tensor, uint64_t bytes, uint32_t word, struct convoy_error *err)
+static convoy_status domain_fill(struct convoy_memory *domain, struct convoy_tensor tensor, uint64_t bytes, uint32_t word,
+                                 struct convoy_error *err)
 {
     struct memory_pool *const pool = pool_of(domain);
     pthread_mutex_lock(&pool->device->lock);
@@ -408,8 +420,9 @@ convoy_status uniforms_open(struct device *device, uint64_t bytes, struct unifor
 {
     const VkMemoryPropertyFlags visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     struct block block;
-    const convoy_status status = create_block(device, bytes, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, visible | VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
-                                              visible, &block, err);
+    const convoy_status status =
+        create_block(device, bytes, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+                     visible | VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, visible, &block, err);
     if (status == CONVOY_OK)
         *uniforms = (struct uniforms){block.buffer, block.memory, block.mapped};
     return status;

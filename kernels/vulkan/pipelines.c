@@ -19,14 +19,15 @@ struct pipelines {
     VkPipelineCache cache;
     VkShaderModule shader[GPU_MODULE_COUNT]; /* made when first asked for */
     struct pipeline *first[GPU_MODULE_COUNT];
-    char path[512];                          /* of the cache file; "": none */
+    char path[512]; /* of the cache file; "": none */
     size_t loaded_bytes;
 };
 
 /* ---- the cache on disk ---- */
 
-/* The name carries the device, its driver and the driver's own identifier, so that another driver looks for another file; the driver
- * checks the header again. CONVOY_CACHE_PATH names another folder; where none can be made there is no file, which is no error. */
+/* The name carries the device, its driver and the driver's own identifier, so that another driver looks for another file; the
+ * driver checks the header again. CONVOY_CACHE_PATH names another folder; where none can be made there is no file, which is no
+ * error. */
 static void find_path(const struct device *device, char *path, size_t size)
 {
     const char *const own = getenv("CONVOY_CACHE_PATH"), *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
@@ -45,7 +46,8 @@ static void find_path(const struct device *device, char *path, size_t size)
         return;
     for (uint32_t b = 0; b < VK_UUID_SIZE; b++)
         snprintf(uuid + 2 * b, 3, "%02x", p->pipelineCacheUUID[b]);
-    const int length = snprintf(path, size, "%s/vulkan-%x-%x-%x-%s.bin", folder, p->vendorID, p->deviceID, p->driverVersion, uuid);
+    const int length =
+        snprintf(path, size, "%s/vulkan-%x-%x-%x-%s.bin", folder, p->vendorID, p->deviceID, p->driverVersion, uuid);
     if (length < 0 || (size_t)length >= size)
         path[0] = '\0';
 }
@@ -87,7 +89,8 @@ static void save_cache(struct device *device)
     char draft[sizeof pipelines->path + 32];
     size_t bytes = 0;
     if (device->lost || !pipelines->path[0] ||
-        device->api.GetPipelineCacheData(device->handle, pipelines->cache, &bytes, NULL) != VK_SUCCESS || bytes == pipelines->loaded_bytes)
+        device->api.GetPipelineCacheData(device->handle, pipelines->cache, &bytes, NULL) != VK_SUCCESS ||
+        bytes == pipelines->loaded_bytes)
         return;
     void *const data = malloc(bytes);
     snprintf(draft, sizeof draft, "%s.%ld", pipelines->path, (long)getpid());
@@ -209,13 +212,14 @@ static VkResult create(struct device *device, const struct gpu_step *step, VkPip
     const VkSpecializationInfo constants = {GPU_CONSTANTS_MOST + 2, entry, sizeof value, value};
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .stage = {
-            .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-            .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-            .module = device->pipelines->shader[step->module],
-            .pName = "main",
-            .pSpecializationInfo = &constants,
-        },
+        .stage =
+            {
+                .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                .module = device->pipelines->shader[step->module],
+                .pName = "main",
+                .pSpecializationInfo = &constants,
+            },
         .layout = device->pipelines->layout,
     };
     return device->api.CreateComputePipelines(device->handle, device->pipelines->cache, 1, &info, NULL, pipeline);

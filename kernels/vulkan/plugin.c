@@ -17,10 +17,10 @@ struct plan {
     struct convoy_plan base;
     struct device *device;
     struct gpu_program program;
-    VkPipeline *pipeline;      /* of the steps of prepare, then of execute */
-    struct uniforms uniforms;  /* their parameters, in the same order, each at a multiple of pitch */
+    VkPipeline *pipeline;     /* of the steps of prepare, then of execute */
+    struct uniforms uniforms; /* their parameters, in the same order, each at a multiple of pitch */
     uint64_t pitch;
-    VkQueryPool stamps;        /* one before the first step and one after each; made when profiling is first enabled */
+    VkQueryPool stamps; /* one before the first step and one after each; made when profiling is first enabled */
     bool profiling, profiled;
 };
 
@@ -52,11 +52,13 @@ static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
         .numerics = program->numerics,
     };
     /* Every row of every report names the algorithm, and so says where it did not run on a GPU. */
-    snprintf(mine.algorithm, sizeof mine.algorithm, "%.22s%s", program->algorithm, plan->device->software ? ", software device" : "");
+    snprintf(mine.algorithm, sizeof mine.algorithm, "%.22s%s", program->algorithm,
+             plan->device->software ? ", software device" : "");
     memcpy(out, &mine, out->struct_size < sizeof mine ? out->struct_size : sizeof mine);
 }
 
-static convoy_status check_slots(const struct plan *plan, const struct convoy_args *args, uint32_t needed, struct convoy_error *err)
+static convoy_status check_slots(const struct plan *plan, const struct convoy_args *args, uint32_t needed,
+                                 struct convoy_error *err)
 {
     for (uint32_t slot = 0; slot < CONVOY_NSLOTS; slot++) {
         if (!(needed & (1u << slot)))
@@ -69,8 +71,8 @@ static convoy_status check_slots(const struct plan *plan, const struct convoy_ar
     return CONVOY_OK;
 }
 
-static convoy_status run(struct plan *plan, const struct gpu_step *steps, uint32_t count, uint32_t first, const struct convoy_args *args,
-                         struct convoy_error *err)
+static convoy_status run(struct plan *plan, const struct gpu_step *steps, uint32_t count, uint32_t first,
+                         const struct convoy_args *args, struct convoy_error *err)
 {
     struct device *const device = plan->device;
     const bool stamps = plan->profiling && plan->stamps && steps == plan->program.step;
@@ -114,7 +116,8 @@ static convoy_status execute(struct convoy_plan *base, const struct convoy_args 
 {
     struct plan *const plan = (struct plan *)base;
     const struct gpu_program *const program = &plan->program;
-    const uint32_t prepared = program->prepared_bytes ? 1u << CONVOY_PREPARED : 0, workspace = program->workspace_bytes ? 1u << CONVOY_WORKSPACE : 0;
+    const uint32_t prepared = program->prepared_bytes ? 1u << CONVOY_PREPARED : 0,
+                   workspace = program->workspace_bytes ? 1u << CONVOY_WORKSPACE : 0;
     const uint32_t weights = prepared ? 1u << CONVOY_W : 0; /* read by prepare */
     convoy_status status = check_slots(plan, args, ((program->reads & ~weights) | program->writes | prepared | workspace), err);
     if (status == CONVOY_OK) {
@@ -220,7 +223,8 @@ static const struct convoy_instance_ops instance_ops = {
     .close = close_instance,
 };
 
-static convoy_status open_instance(const struct convoy_host *host, const char *name, struct convoy_instance **out, struct convoy_error *err)
+static convoy_status open_instance(const struct convoy_host *host, const char *name, struct convoy_instance **out,
+                                   struct convoy_error *err)
 {
     const enum gpu_variant variant = gpu_variant_find(name);
     if (variant == GPU_VARIANT_COUNT)

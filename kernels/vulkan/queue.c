@@ -18,10 +18,10 @@ struct queue {
     struct slot slot[RING];
     uint32_t current;
     bool open;
-    uint32_t launches;             /* in the open command buffer */
+    uint32_t launches; /* in the open command buffer */
     struct gpu_hazards *hazards;
-    VkQueryPool stamps;            /* begin and end of each slot, to know the device's speed */
-    double flops_most;             /* of one submission: about 50 ms */
+    VkQueryPool stamps; /* begin and end of each slot, to know the device's speed */
+    double flops_most;  /* of one submission: about 50 ms */
     uint64_t timeout_ns;
 };
 
@@ -34,8 +34,8 @@ static void barrier(struct device *device, VkCommandBuffer commands, VkPipelineS
         .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
         .dstAccessMask = to_access,
     };
-    device->api.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, to_stage, 0, 1, &memory, 0,
-                                   NULL, 0, NULL);
+    device->api.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, to_stage, 0,
+                                   1, &memory, 0, NULL, 0, NULL);
 }
 
 static void device_barrier(struct device *device, VkCommandBuffer commands)
@@ -189,7 +189,8 @@ static convoy_status begin(struct device *device, struct convoy_error *err)
     if (result == VK_SUCCESS)
         result = api->BeginCommandBuffer(slot->commands, &info);
     if (result != VK_SUCCESS)
-        return result == VK_ERROR_DEVICE_LOST ? device_lose(device, result, "recording", err) : api_fail(err, result, "recording");
+        return result == VK_ERROR_DEVICE_LOST ? device_lose(device, result, "recording", err)
+                                              : api_fail(err, result, "recording");
     queue->open = true;
     queue->launches = 0;
     slot->flops = 0;
@@ -210,9 +211,11 @@ static convoy_status submit(struct device *device, struct convoy_error *err)
     queue->open = false;
     barrier(device, slot->commands, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
     if (queue->stamps)
-        device->api.CmdWriteTimestamp(slot->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, queue->stamps, queue->current * 2 + 1);
+        device->api.CmdWriteTimestamp(slot->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, queue->stamps,
+                                      queue->current * 2 + 1);
     VkResult result = device->api.EndCommandBuffer(slot->commands);
-    const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &slot->commands};
+    const VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &slot->commands};
     if (result == VK_SUCCESS)
         result = device->api.QueueSubmit(queue->handle, 1, &info, slot->fence);
     if (result != VK_SUCCESS) /* what was recorded is gone, and callers count on it */
@@ -234,7 +237,8 @@ convoy_status queue_wait(struct device *device, struct convoy_error *err)
 
 /* ---- what is recorded ---- */
 
-static convoy_status write_set(struct device *device, const struct launch *launch, VkDescriptorSet *set, int32_t *base, struct convoy_error *err)
+static convoy_status write_set(struct device *device, const struct launch *launch, VkDescriptorSet *set, int32_t *base,
+                               struct convoy_error *err)
 {
     const struct gpu_step *const step = launch->step;
     const VkDescriptorSetLayout layout = pipelines_sets(device);
@@ -254,11 +258,13 @@ static convoy_status write_set(struct device *device, const struct launch *launc
     for (uint32_t b = 0; b <= binds; b++) {
         const bool params = b == binds;
         if (params) {
-            buffer[b] = (VkDescriptorBufferInfo){launch->uniforms, launch->uniforms_offset, gpu_modules[step->module].params_bytes};
+            buffer[b] =
+                (VkDescriptorBufferInfo){launch->uniforms, launch->uniforms_offset, gpu_modules[step->module].params_bytes};
         } else {
             const uint64_t rest = launch->range[b].offset % align;
             base[b] = (int32_t)(rest / 4);
-            buffer[b] = (VkDescriptorBufferInfo){launch->range[b].buffer, launch->range[b].offset - rest, step->bind[b].bytes + rest};
+            buffer[b] =
+                (VkDescriptorBufferInfo){launch->range[b].buffer, launch->range[b].offset - rest, step->bind[b].bytes + rest};
         }
         write[b] = (VkWriteDescriptorSet){
             .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
@@ -282,7 +288,9 @@ static void record_hazards(struct device *device, const struct launch *launch, V
     for (uint32_t b = 0; b < gpu_modules[launch->step->module].binds; b++) {
         const struct gpu_bind *const bind = &launch->step->bind[b];
         if (bind->bytes)
-            conflict = gpu_hazards_note(queue->hazards, launch->range[b].buffer, launch->range[b].offset, bind->bytes, bind->access) || conflict;
+            conflict =
+                gpu_hazards_note(queue->hazards, launch->range[b].buffer, launch->range[b].offset, bind->bytes, bind->access) ||
+                conflict;
     }
     if (conflict)
         device_barrier(device, commands);
@@ -312,8 +320,8 @@ convoy_status queue_launch(struct device *device, const struct launch *launch, s
     return status;
 }
 
-convoy_status queue_copy(struct device *device, VkBuffer from, uint64_t from_offset, VkBuffer to, uint64_t to_offset, uint64_t bytes,
-                         struct convoy_error *err)
+convoy_status queue_copy(struct device *device, VkBuffer from, uint64_t from_offset, VkBuffer to, uint64_t to_offset,
+                         uint64_t bytes, struct convoy_error *err)
 {
     const VkBufferCopy region = {from_offset, to_offset, bytes};
     const convoy_status status = begin(device, err);
@@ -326,7 +334,8 @@ convoy_status queue_copy(struct device *device, VkBuffer from, uint64_t from_off
     return status;
 }
 
-convoy_status queue_fill(struct device *device, VkBuffer to, uint64_t offset, uint64_t bytes, uint32_t word, struct convoy_error *err)
+convoy_status queue_fill(struct device *device, VkBuffer to, uint64_t offset, uint64_t bytes, uint32_t word,
+                         struct convoy_error *err)
 {
     const convoy_status status = begin(device, err);
     if (status == CONVOY_OK) {

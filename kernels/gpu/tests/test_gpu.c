@@ -8,32 +8,69 @@
 #include <cmocka.h>
 
 static const struct gpu_device gpu_like = {
-    .specialise = true, .vector = 4, .lanes = 32, .group_most = 1024, .grid_most = 65535, .shared_bytes = 49152,
-    .align_bytes = 256, .cores = 80, .range_bytes = (uint64_t)1 << 32, .workspace_bytes = (uint64_t)1 << 33,
+    .specialise = true,
+    .vector = 4,
+    .lanes = 32,
+    .group_most = 1024,
+    .grid_most = 65535,
+    .shared_bytes = 49152,
+    .align_bytes = 256,
+    .cores = 80,
+    .range_bytes = (uint64_t)1 << 32,
+    .workspace_bytes = (uint64_t)1 << 33,
 };
-static const struct gpu_device least = { /* what Vulkan 1.2 guarantees */
-    .vector = 4, .lanes = 8, .group_most = 128, .grid_most = 65535, .shared_bytes = 16384,
-    .align_bytes = 256, .range_bytes = (uint64_t)1 << 27, .workspace_bytes = (uint64_t)1 << 28,
+static const struct gpu_device least = {
+    /* what Vulkan 1.2 guarantees */
+    .vector = 4,
+    .lanes = 8,
+    .group_most = 128,
+    .grid_most = 65535,
+    .shared_bytes = 16384,
+    .align_bytes = 256,
+    .range_bytes = (uint64_t)1 << 27,
+    .workspace_bytes = (uint64_t)1 << 28,
 };
 static const struct gpu_device cpu_like = {
-    .cpu_family = true, .vector = 4, .lanes = 8, .group_most = 1024, .grid_most = 65535, .shared_bytes = 32768,
-    .align_bytes = 256, .cores = 2, .range_bytes = (uint64_t)1 << 27, .workspace_bytes = (uint64_t)1 << 30,
+    .cpu_family = true,
+    .vector = 4,
+    .lanes = 8,
+    .group_most = 1024,
+    .grid_most = 65535,
+    .shared_bytes = 32768,
+    .align_bytes = 256,
+    .cores = 2,
+    .range_bytes = (uint64_t)1 << 27,
+    .workspace_bytes = (uint64_t)1 << 30,
 };
-static const struct gpu_device narrow = { /* slices everywhere */
-    .cpu_family = true, .vector = 16, .lanes = 1, .group_most = 256, .grid_most = 1000, .shared_bytes = 16384,
-    .align_bytes = 256, .range_bytes = 16384, .workspace_bytes = 1 << 20,
+static const struct gpu_device narrow = {
+    /* slices everywhere */
+    .cpu_family = true,    .vector = 16,       .lanes = 1,           .group_most = 256,          .grid_most = 1000,
+    .shared_bytes = 16384, .align_bytes = 256, .range_bytes = 16384, .workspace_bytes = 1 << 20,
 };
 static const struct gpu_device *const devices[] = {&gpu_like, &least, &cpu_like, &narrow};
 enum { DEVICE_COUNT = sizeof devices / sizeof *devices };
 
-static struct convoy_conv conv(convoy_op op, int32_t n, int32_t c, int32_t h, int32_t k, int32_t kernel, int32_t stride, int32_t pad,
-                               int32_t dilation, int32_t groups)
+static struct convoy_conv conv(convoy_op op, int32_t n, int32_t c, int32_t h, int32_t k, int32_t kernel, int32_t stride,
+                               int32_t pad, int32_t dilation, int32_t groups)
 {
     struct convoy_conv p = {
         .head = {.struct_size = sizeof p, .op = op, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
-        .n = n, .c = c, .h = h, .w = h, .k = k, .kh = kernel, .kw = kernel, .groups = groups,
-        .stride_h = stride, .stride_w = stride, .dil_h = dilation, .dil_w = dilation,
-        .pad_t = pad, .pad_b = pad, .pad_l = pad, .pad_r = pad,
+        .n = n,
+        .c = c,
+        .h = h,
+        .w = h,
+        .k = k,
+        .kh = kernel,
+        .kw = kernel,
+        .groups = groups,
+        .stride_h = stride,
+        .stride_w = stride,
+        .dil_h = dilation,
+        .dil_w = dilation,
+        .pad_t = pad,
+        .pad_b = pad,
+        .pad_l = pad,
+        .pad_r = pad,
     };
     p.oh = p.ow = (int32_t)convoy_out_extent(h, pad, pad, kernel, stride, dilation);
     return p;
@@ -59,7 +96,8 @@ static void check_step(const struct gpu_device *device, const struct gpu_program
         writes = writes || (bind->access & GPU_WRITE);
         if (bind->slot == CONVOY_WORKSPACE || bind->slot == CONVOY_PREPARED) {
             assert_int_equal(bind->offset % device->align_bytes, 0);
-            assert_true(bind->offset + bind->bytes <= (bind->slot == CONVOY_WORKSPACE ? program->workspace_bytes : program->prepared_bytes));
+            assert_true(bind->offset + bind->bytes <=
+                        (bind->slot == CONVOY_WORKSPACE ? program->workspace_bytes : program->prepared_bytes));
         }
     }
     assert_true(writes);
@@ -80,7 +118,9 @@ static void check_program(const struct gpu_device *device, enum gpu_variant vari
     assert_true(program.workspace_bytes <= device->workspace_bytes);
     assert_int_equal(program.prepare_count > 0, program.prepared_bytes > 0);
     assert_true(strlen(program.algorithm) > 0 && strlen(program.algorithm) <= 22);
-    assert_int_equal(program.reads & program.writes & ~(GPU_SLOT(W) | GPU_SLOT(X2) | GPU_SLOT(RUN_MEAN) | GPU_SLOT(RUN_VAR) | GPU_SLOT(INDEX)), 0);
+    assert_int_equal(program.reads & program.writes &
+                         ~(GPU_SLOT(W) | GPU_SLOT(X2) | GPU_SLOT(RUN_MEAN) | GPU_SLOT(RUN_VAR) | GPU_SLOT(INDEX)),
+                     0);
     for (uint32_t s = 0; s < program.prepare_count; s++)
         check_step(device, &program, &program.prepare[s]);
     for (uint32_t s = 0; s < program.step_count; s++)
@@ -93,9 +133,9 @@ static void test_programs_keep_to_the_limits(void **state)
     (void)state;
     static const int32_t shapes[][9] = {
         /* n, c, h, k, kernel, stride, pad, dilation, groups */
-        {2, 3, 8, 8, 3, 1, 1, 1, 1}, {1, 64, 28, 64, 3, 1, 1, 1, 1}, {4, 16, 14, 32, 1, 1, 0, 1, 1}, {2, 8, 15, 8, 7, 2, 3, 1, 1},
-        {1, 8, 9, 8, 3, 2, 1, 2, 1}, {3, 8, 9, 16, 3, 1, 1, 1, 4},   {2, 9, 11, 9, 3, 2, 1, 1, 9},  {1, 4, 7, 4, 1, 2, 0, 1, 1},
-        {1, 2, 12, 2, 2, 5, 0, 3, 1},
+        {2, 3, 8, 8, 3, 1, 1, 1, 1},  {1, 64, 28, 64, 3, 1, 1, 1, 1}, {4, 16, 14, 32, 1, 1, 0, 1, 1},
+        {2, 8, 15, 8, 7, 2, 3, 1, 1}, {1, 8, 9, 8, 3, 2, 1, 2, 1},    {3, 8, 9, 16, 3, 1, 1, 1, 4},
+        {2, 9, 11, 9, 3, 2, 1, 1, 9}, {1, 4, 7, 4, 1, 2, 0, 1, 1},    {1, 2, 12, 2, 2, 5, 0, 3, 1},
     };
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const int32_t *const e = shapes[s];
@@ -114,7 +154,7 @@ static void test_weights_beyond_a_range_are_cut(void **state)
     (void)state;
     struct gpu_device device = cpu_like;
     device.range_bytes = 32768;
-    for (convoy_op op = CONVOY_CONV_FWD; op <= CONVOY_CONV_BWD_DATA; op++) {
+    for (convoy_op op = CONVOY_CONV_FWD; op <= CONVOY_CONV_BWD_WEIGHTS; op++) {
         const struct convoy_conv p = conv(op, 1, 64, 4, 64, 4, 1, 0, 1, 1); /* 256 KiB of weights */
         struct gpu_program program;
         struct convoy_error err = {.struct_size = sizeof err};
@@ -134,14 +174,23 @@ static void test_other_operations(void **state)
         for (int32_t kind = CONVOY_ELT_RELU; kind < CONVOY_ELT_COUNT; kind++) {
             const struct convoy_eltwise p = {
                 .head = {.struct_size = sizeof p, .op = CONVOY_ELTWISE, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
-                .count = 12000, .kind = kind, .classes = 10, .alpha = 1, .beta = 1,
+                .count = 12000,
+                .kind = kind,
+                .classes = 10,
+                .alpha = 1,
+                .beta = 1,
             };
             check_program(devices[d], GPU_GEMM, &p.head);
         }
         for (convoy_op op = CONVOY_BN_TRAIN; op <= CONVOY_BN_BWD; op++) {
             const struct convoy_bn p = {
                 .head = {.struct_size = sizeof p, .op = op, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
-                .n = 7, .c = 5, .h = 9, .w = 11, .eps = 1e-5f, .momentum = 0.1f,
+                .n = 7,
+                .c = 5,
+                .h = 9,
+                .w = 11,
+                .eps = 1e-5f,
+                .momentum = 0.1f,
             };
             check_program(devices[d], GPU_GEMM, &p.head);
         }
@@ -149,8 +198,23 @@ static void test_other_operations(void **state)
             for (convoy_op op = CONVOY_POOL_FWD; op <= CONVOY_POOL_BWD; op++) {
                 const struct convoy_pool p = {
                     .head = {.struct_size = sizeof p, .op = op, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
-                    .n = 3, .c = 17, .h = 9, .w = 9, .kind = kind, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2, .dil_h = 1, .dil_w = 1,
-                    .pad_t = 1, .pad_b = 1, .pad_l = 1, .pad_r = 1, .oh = 5, .ow = 5,
+                    .n = 3,
+                    .c = 17,
+                    .h = 9,
+                    .w = 9,
+                    .kind = kind,
+                    .kh = 3,
+                    .kw = 3,
+                    .stride_h = 2,
+                    .stride_w = 2,
+                    .dil_h = 1,
+                    .dil_w = 1,
+                    .pad_t = 1,
+                    .pad_b = 1,
+                    .pad_l = 1,
+                    .pad_r = 1,
+                    .oh = 5,
+                    .ow = 5,
                 };
                 check_program(devices[d], GPU_GEMM, &p.head);
             }
@@ -294,7 +358,8 @@ static void test_hazards(void **state)
     assert_true(gpu_hazards_note(hazards, &a, 0, 100, GPU_WRITE)); /* write after read */
     gpu_hazards_barrier(hazards);
     gpu_hazards_launched(hazards);
-    assert_true(gpu_hazards_note(hazards, &a, 50, 1, GPU_WRITE)); /* write after write: the barrier kept the launch being recorded */
+    assert_true(
+        gpu_hazards_note(hazards, &a, 50, 1, GPU_WRITE)); /* write after write: the barrier kept the launch being recorded */
     gpu_hazards_barrier(hazards);
     gpu_hazards_launched(hazards);
     for (uint64_t range = 0; range < 1000; range++)
@@ -307,10 +372,14 @@ static void test_hazards(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_programs_keep_to_the_limits), cmocka_unit_test(test_weights_beyond_a_range_are_cut),
-        cmocka_unit_test(test_other_operations),            cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_phases_cover_the_gradient),   cmocka_unit_test(test_divisors),
-        cmocka_unit_test(test_winograd_matrices),           cmocka_unit_test(test_hazards),
+        cmocka_unit_test(test_programs_keep_to_the_limits),
+        cmocka_unit_test(test_weights_beyond_a_range_are_cut),
+        cmocka_unit_test(test_other_operations),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_phases_cover_the_gradient),
+        cmocka_unit_test(test_divisors),
+        cmocka_unit_test(test_winograd_matrices),
+        cmocka_unit_test(test_hazards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

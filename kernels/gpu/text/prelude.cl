@@ -1,5 +1,6 @@
-/* The dialect of the kernel texts (see prelude.glsl) as OpenCL C 1.2. Set by -D: GROUP, the module's constants, WIDTH (the floats of a
- * wide vector: 4, 8 or 16) and what the module's options say. Arguments: the buffers in order, the parameters, the bases. */
+/* The dialect of the kernel texts (see prelude.glsl) as OpenCL C 1.2. Set by -D: GROUP, the module's constants, WIDTH
+ * (the floats of a wide vector: 4, 8 or 16) and what the module's options say. Arguments: the buffers in
+ * order, the parameters, the bases. */
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)
 #define F4(a, b, c, d) ((float4)(a, b, c, d))
@@ -14,6 +15,7 @@
 #define NEAREST(v) rint(v)
 #define FMA(a, b, c) fma(a, b, c)
 #define ABS(v) fabs(v)
+#define PRECISE
 #define UNROLL _Pragma("unroll")
 #define TABLE(name, count) __constant float name[count]
 uint high_product(uint a, uint b);

@@ -18,6 +18,8 @@
 #define NEAREST(v) roundEven(v)
 #define FMA(a, b, c) fma(a, b, c)
 #define ABS(v) abs(v)
+/* What compilers may not reassociate: sums and products only, as fma() has no such decoration. */
+#define PRECISE precise
 #define UNROLL [[unroll]]
 #define TABLE(name, count) const float name[count]
 uint high_product(uint a, uint b)
