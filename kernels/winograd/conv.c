@@ -46,7 +46,8 @@ static void fused_task(void *context, size_t i, size_t worker)
     struct products products = products_of(run, v, m, box->tiles);
     /* While multiplying, fetch what this box will write and what the next one will read. */
     const struct box *next = box + ((int64_t)i + 1 < plan->tiling.box_count);
-    const struct pixels fetch[FETCHES] = {stage_written_pixels(&plan->outputs, run->to, box),
+    const struct pixels written = stage_written_pixels(&plan->outputs, run->to, box), nothing = {0};
+    const struct pixels fetch[FETCHES] = {plan->outputs.stream ? nothing : written,
                                           stage_read_pixels(&plan->windows, run->from, next)};
     products.fetch = fetch;
     for (int32_t plane = 0; plane < planes; plane++) {

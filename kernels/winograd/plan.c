@@ -18,6 +18,8 @@ enum { FUSED_TILES = 20 };
 /* Where a strip of this many pixels begins, a cache line begins too, in all images of ImageNet networks. */
 enum { STRIP_PIXELS = 112 };
 enum { STAGED_BOX_TILES = 28 };
+/* Where a layer reads and writes more, its output does not stay in a last level cache that others share. */
+enum { STREAM_BYTES = 12 << 20 };
 
 /* x or dx with its phases as channels. */
 static struct fold fold_of(const struct convoy_conv *p, int32_t stride)
@@ -92,6 +94,14 @@ static struct planes planes_of(int32_t channels, int64_t tiles)
     return (struct planes){.row = row, .plane = (ptrdiff_t)(tiles * row / BLOCK | 1) * BLOCK};
 }
 
+/* Whether the output is written past the caches. */
+static int32_t streams(const struct self *self, const struct plan *plan)
+{
+    const struct convoy_conv *p = &plan->problem;
+    const int64_t floats = p->n * ((int64_t)p->c * p->h * p->w + (int64_t)p->k * p->oh * p->ow);
+    return self->transforms->order_stores && floats * (int64_t)sizeof(float) >= STREAM_BYTES;
+}
+
 static void bind_tensors(const struct self *self, struct plan *plan)
 {
     const struct layer *layer = &plan->layer;
@@ -116,8 +126,12 @@ static void bind_tensors(const struct self *self, struct plan *plan)
                                       .alpha = t->alpha,
                                       .columns = t->expand_columns,
                                       .rows = t->expand_rows};
-    plan->outputs = (struct outputs){
-        .family = self->transforms, .transform = t, .image = out, .relu = (plan->problem.head.flags & CONVOY_WITH_RELU) != 0};
+    plan->outputs = (struct outputs){.family = self->transforms,
+                                     .transform = t,
+                                     .image = out,
+                                     .relu = (plan->problem.head.flags & CONVOY_WITH_RELU) != 0,
+                                     /* A folded dx is read again at once. */
+                                     .stream = !(folded && backward) && streams(self, plan)};
     const int64_t c = plan->problem.c / plan->groups, k = plan->problem.k / plan->groups;
     const ptrdiff_t taps = (ptrdiff_t)plan->problem.kh * plan->problem.kw, filters = taps * c;
     plan->weights.in = layer->in_c;
@@ -209,7 +223,8 @@ static int plan_stem(const struct self *self, struct plan *plan)
                                .phase = (ptrdiff_t)plan->phases.folded_h * plan->phases.folded_w,
                                .out_h = layer->out_h,
                                .out_w = layer->out_w,
-                               .relu = plan->outputs.relu};
+                               .relu = plan->outputs.relu,
+                               .stream = plan->outputs.stream};
     plan->phases_floats = fold_floats(&plan->phases);
     plan->v_floats = (int64_t)t->alpha * t->alpha * layer->in_c * STEM_TILES;
     plan->u_floats = stem_u_floats(layer->in_c, t->alpha, layer->out_c);

@@ -36,7 +36,7 @@ void stage_forward(const struct windows *s, const float *image, struct part part
     const int32_t pixels = s->step * (tiles - 1) + s->taps;
     const ptrdiff_t pitch = pitch_of(pixels);
     const struct pixel_row row = {from->channel_stride, distance(from, s->step, part, next),
-                                  (int32_t)convoy_min(BLOCK, from->channels - c), from->w};
+                                  (int32_t)convoy_min(BLOCK, from->channels - c), 0, from->w};
     const int64_t x0 = (int64_t)box->tw * s->step + s->off_w, y0 = (int64_t)box->th * s->step + s->off_h;
     float *pixel_rows = scratch + MARGIN * BLOCK, *columns = pixel_rows + rows * pitch;
     struct columns vertical = {.from_row = pitch, .to = columns, .to_row = pitch, .pixels = pixels};
@@ -70,7 +70,7 @@ void stage_inverse(const struct outputs *s, float *image, struct part part, stru
     const int32_t m = s->transform->out, tiles = box->tw_end - box->tw;
     const ptrdiff_t pitch = pitch_of(m * tiles);
     const struct pixel_row row = {to->channel_stride, distance(to, m, part, next),
-                                  (int32_t)convoy_min(BLOCK, to->channels - k), to->w};
+                                  (int32_t)convoy_min(BLOCK, to->channels - k), s->stream, to->w};
     const int64_t pixels = convoy_min((int64_t)m * tiles, to->w - (int64_t)box->tw * m);
     float added[BLOCK] = {0};
     for (int32_t lane = 0; bias && lane < row.channels; lane++)
@@ -90,6 +90,8 @@ void stage_inverse(const struct outputs *s, float *image, struct part part, stru
                 s->family->scatter(inverse.to + (y - (int64_t)th * m) * pitch, pixels, added, s->relu, &row, plane + y * to->w);
         }
     }
+    if (s->stream)
+        s->family->order_stores();
 }
 
 static struct pixels rectangle(const struct image *image, const float *data, const struct box *box, int64_t y, int64_t x,

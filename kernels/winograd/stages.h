@@ -37,6 +37,7 @@ struct outputs {
     const struct transform *transform;
     struct image image;
     int32_t relu;
+    int32_t stream; /* the image leaves the caches anyway: write past them                                        */
 };
 
 /* The inverse transform of a part, bias (NULL: none) added, to the image. */

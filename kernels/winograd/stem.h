@@ -25,6 +25,7 @@ struct stem {
     ptrdiff_t phase; /* floats of a phase                                                       */
     int32_t out_h, out_w;
     int32_t relu;
+    int32_t stream; /* the image leaves the caches anyway: whole lines are written past them           */
 };
 
 struct stem_transform {

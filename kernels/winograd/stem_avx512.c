@@ -3,6 +3,7 @@
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
+#include <stdint.h>
 
 #define VEC __m512
 #include "transforms.h"
@@ -57,7 +58,7 @@ INLINE void store_piece(const struct piece *piece, int32_t y, ptrdiff_t width, f
 }
 
 /* Four pixels of each of 16 tiles, which are lanes, to four vectors of four tiles. */
-INLINE void store_four(const struct target *to, int32_t y, ptrdiff_t width, const VEC *v, float *image)
+INLINE void store_four(const struct target *to, int32_t y, ptrdiff_t width, const VEC *v, int32_t stream, float *image)
 {
     const VEC a = _mm512_unpacklo_ps(v[0], v[1]), b = _mm512_unpackhi_ps(v[0], v[1]);
     const VEC c = _mm512_unpacklo_ps(v[2], v[3]), d = _mm512_unpackhi_ps(v[2], v[3]);
@@ -73,8 +74,11 @@ INLINE void store_four(const struct target *to, int32_t y, ptrdiff_t width, cons
     z[3] = _mm512_shuffle_f32x4(pq2, rt2, 0xdd);
     UNROLL for (int chunk = 0; chunk < CHUNKS; chunk++)
     {
-        if (to->whole)
-            _mm512_storeu_ps(image + to->pieces[chunk].offset + y * width, z[chunk]);
+        float *at = image + to->pieces[chunk].offset + y * width;
+        if (to->whole && stream && (uintptr_t)at % sizeof z[chunk] == 0)
+            _mm512_stream_ps(at, z[chunk]);
+        else if (to->whole)
+            _mm512_storeu_ps(at, z[chunk]);
         else
             store_piece(&to->pieces[chunk], y, width, image, z[chunk]);
     }
@@ -187,12 +191,14 @@ INLINE void sum_rows(const float *v, const float *u, int32_t channels, const int
                             y[x] = _mm512_max_ps(floor, y[x]);                                                                   \
                     }                                                                                                            \
                     if ((m) == CHUNK_TILES)                                                                                      \
-                        store_four(&target, i, width, y, image + (k + q) * plane);                                               \
+                        store_four(&target, i, width, y, s->stream, image + (k + q) * plane);                                    \
                     else                                                                                                         \
                         store_tiles(&target, i, width, y, m, image + (k + q) * plane);                                           \
                 }                                                                                                                \
             }                                                                                                                    \
         }                                                                                                                        \
+        if (s->stream)                                                                                                           \
+            _mm_sfence();                                                                                                        \
     }
 EACH_DENSE(DEFINE_STEM)
 

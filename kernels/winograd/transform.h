@@ -13,10 +13,11 @@ enum { BLOCK = 16 }; /* channels of a pixel */
 
 /* One row of an image, `width` floats for each of `channels` <= 16 channels. Who reads or writes a pixel fetches the one that
  * lies `ahead` floats further on: the channels are planes, far from each other, so no hardware prefetcher follows. Nothing is
- * read there, any address will do. */
+ * read there, any address will do. Where `stream` is set, a scatter may write whole cache lines past the caches, and the caller
+ * orders these stores. */
 struct pixel_row {
     ptrdiff_t channel_stride, ahead;
-    int32_t channels;
+    int32_t channels, stream;
     int64_t width;
 };
 
@@ -64,6 +65,8 @@ struct transform_family {
     /* The reverse: `pixels` pixels plus bias[16], cut at 0 if relu, to `row`. Never writes outside the pixels, may read
      * 15 more before and after. */
     void (*scatter)(const float *from, int64_t pixels, const float *bias, int relu, const struct pixel_row *shape, float *row);
+    /* Orders what scatter wrote past the caches before what this thread writes next. NULL: scatter never does that. */
+    void (*order_stores)(void);
     const struct transform *transforms;
     int32_t count;
 };

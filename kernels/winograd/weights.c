@@ -21,26 +21,42 @@ int32_t weights_planes(const struct weights *f)
     return f->matrix.alpha * f->matrix.alpha;
 }
 
-/* Where the taps of a filter are, -1 for those that the phase of a folded channel lacks. Of the two channels it is the one of the
- * image that is folded: the output in backward data, which is `rotated`. */
-static ptrdiff_t locate_taps(const struct weights *f, int32_t in, int32_t out, int32_t *position)
+/* The channel of the image that is folded: the output in backward data, which is `rotated`. */
+static int32_t folded_channel(const struct weights *f, int32_t in, int32_t out)
 {
-    const int32_t phases = f->fold * f->fold, folded = f->rotated ? out : in, phase = folded % phases, r = f->matrix.r;
-    for (int32_t tap = 0; tap < r * r; tap++) {
-        const int32_t at = f->rotated ? r * r - 1 - tap : tap;
+    return f->rotated ? out : in;
+}
+
+/* Where the taps are in a filter of a folded channel, -1 for those that its phase lacks. */
+static void locate_taps(const struct weights *f, int32_t channel, int32_t *position)
+{
+    const int32_t r = f->matrix.r, taps = r * r, phase = channel % (f->fold * f->fold);
+    for (int32_t tap = 0; tap < taps && f->fold == 1; tap++)
+        position[tap] = f->rotated ? taps - 1 - tap : tap;
+    for (int32_t tap = 0; tap < taps && f->fold > 1; tap++) {
+        const int32_t at = f->rotated ? taps - 1 - tap : tap;
         const int32_t y = at / r * f->fold + phase / f->fold, x = at % r * f->fold + phase % f->fold;
         position[tap] = y < f->kernel && x < f->kernel ? y * f->kernel + x : -1;
     }
+}
+
+/* The filter that holds them. */
+static ptrdiff_t locate_filter(const struct weights *f, int32_t in, int32_t out)
+{
+    const int32_t phases = f->fold * f->fold;
     return f->rotated ? in * f->in_stride + out / phases * f->out_stride : in / phases * f->in_stride + out * f->out_stride;
 }
 
 void weights_points(const struct weights *f, const float *w, int32_t in, int32_t out, float *points)
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
+    const int same = f->fold == 1 || !f->rotated; /* positions in all lanes */
     double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK] = {0};
+    int32_t position[POINTS_MAX_R * POINTS_MAX_R];
     for (int32_t lane = 0; lane < lanes; lane++) {
-        int32_t position[POINTS_MAX_R * POINTS_MAX_R];
-        const float *from = w + locate_taps(f, in, out + lane, position);
+        if (!lane || !same)
+            locate_taps(f, folded_channel(f, in, out + lane), position);
+        const float *from = w + locate_filter(f, in, out + lane);
         for (int32_t tap = 0; tap < taps; tap++)
             g[tap * BLOCK + lane] = position[tap] < 0 ? 0 : from[position[tap]];
     }
@@ -64,6 +80,17 @@ void weights_transform(const struct weights *f, const float *w, int32_t in, int3
     }
 }
 
+/* Taps in lanes to `lanes` filters, all of whose taps are there. */
+static inline __attribute__((always_inline)) void store_filters(const float *rounded, int32_t lanes, const int32_t taps,
+                                                                ptrdiff_t stride, ptrdiff_t ahead, float *to)
+{
+    for (int32_t lane = 0; lane < lanes; lane++, to += stride) {
+        __builtin_prefetch(to + ahead, 1);
+        for (int32_t tap = 0; tap < taps; tap++)
+            to[tap] = rounded[tap * BLOCK + lane];
+    }
+}
+
 void weights_gradient(const struct weights *f, const float *du, const struct planes *shape, int32_t in, int32_t out, float *dw)
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
@@ -75,10 +102,16 @@ void weights_gradient(const struct weights *f, const float *du, const struct pla
     f->family->gradient(&f->matrix, du, shape->plane, g);
     for (int32_t at = 0; at < taps * BLOCK; at++)
         rounded[at] = (float)g[at];
-    for (int32_t lane = 0; lane < lanes; lane++) {
-        int32_t position[POINTS_MAX_R * POINTS_MAX_R];
-        float *to = dw + locate_taps(f, in, out + lane, position);
-        __builtin_prefetch(to + AHEAD * f->in_stride, 1);
+    int32_t position[POINTS_MAX_R * POINTS_MAX_R];
+    locate_taps(f, in, position);
+    float *to = dw + locate_filter(f, in, out);
+    const ptrdiff_t ahead = AHEAD * f->in_stride;
+    if (f->fold == 1 && taps == 9) {
+        store_filters(rounded, lanes, 9, f->out_stride, ahead, to);
+        return;
+    }
+    for (int32_t lane = 0; lane < lanes; lane++, to += f->out_stride) {
+        __builtin_prefetch(to + ahead, 1);
         for (int32_t tap = 0; tap < taps; tap++) {
             if (position[tap] >= 0)
                 to[position[tap]] = rounded[tap * BLOCK + lane];
