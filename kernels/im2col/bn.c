@@ -5,9 +5,10 @@
 #include <convoy/plugin.h>
 
 enum {
-    GROUP_FLOATS = 4096, /* channels are joined in a group up to so many floats, the strip of bn_body.h       */
-    TASK_FLOATS = 16384, /* and groups in a task, so that it is worth its start                               */
-    STREAM_FLOATS = 256  /* shorter runs are mostly partial lines, which stores past the caches make slow     */
+    GROUP_FLOATS = 65536, /* channels are joined in a group up to so many floats, well within the L2         */
+    LEAST_GROUPS = 16,    /* but for other threads there are to be so many                                   */
+    TASK_FLOATS = 16384,  /* and groups in a task, so that it is worth its start                              */
+    STREAM_FLOATS = 256   /* shorter runs are mostly partial lines, which stores past the caches make slow    */
 };
 
 struct call {
@@ -31,7 +32,7 @@ static convoy_status run(const struct plan *plan, const struct convoy_args *args
     const struct bn_loops *loops = plan->loops->bn;
     const convoy_op op = p->head.op;
     const int64_t plane = (int64_t)p->h * p->w, floats = p->n * plane;
-    const int64_t group = convoy_max(1, convoy_min(BN_GROUP, GROUP_FLOATS / floats));
+    const int64_t group = convoy_max(1, convoy_min(convoy_min(BN_GROUP, GROUP_FLOATS / floats), p->c / LEAST_GROUPS));
     struct call call = {
         .channels =
             {

@@ -206,18 +206,19 @@ static inline int in_range(double sum)
 /* ---- the second pass ---- */
 
 struct affine {
-    lanes center, factor, shift, slope; /* y = (x - center)*factor + shift;  dx = dy*factor + ((x - center)*slope + shift) */
+    float center, factor, shift, slope; /* y = (x - center)*factor + shift;  dx = dy*factor + ((x - center)*slope + shift) */
 };
 
 static inline lanes map_forward(const struct affine *a, lanes x, int rectify)
 {
-    const lanes y = lanes_multiply_add(lanes_sub(x, a->center), a->factor, a->shift);
+    const lanes y = lanes_multiply_add(lanes_sub(x, lanes_set(a->center)), lanes_set(a->factor), lanes_set(a->shift));
     return rectify ? lanes_rectify(y) : y;
 }
 
 static inline lanes map_backward(const struct affine *a, lanes x, lanes dy)
 {
-    return lanes_multiply_add(dy, a->factor, lanes_multiply_add(lanes_sub(x, a->center), a->slope, a->shift));
+    const lanes offset = lanes_multiply_add(lanes_sub(x, lanes_set(a->center)), lanes_set(a->slope), lanes_set(a->shift));
+    return lanes_multiply_add(dy, lanes_set(a->factor), offset);
 }
 
 /* Floats up to the next address that lanes_stream takes. */
@@ -254,36 +255,42 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
 #undef LOAD_SOME
 }
 
-/* Images from the last to the first: what was read last is the likeliest to be in a cache still. */
-static void map_channel(const struct bn_call *call, int64_t c, const struct affine *a)
+/* Images from the last to the first: what was read last is the likeliest to be in a cache still. Within an image channel by channel:
+ * a channel's runs may be a multiple of 4096 bytes apart, and a load whose address agrees with that of a recent store in all but
+ * such a multiple waits for it. */
+static void map_channels(const struct bn_call *call, int64_t first, int64_t count, const struct affine *affine)
 {
     const struct convoy_bn *p = call->p;
     const int64_t plane = (int64_t)p->h * p->w;
     const int rectify = (p->head.flags & CONVOY_WITH_RELU) != 0;
     for (int64_t n = p->n - 1; n >= 0; n--) {
-        const int64_t at = (n * p->c + c) * plane;
-        if (call->dy && call->stream)
-            map_run(a, call->x + at, call->dy + at, plane, 0, 1, call->dx + at);
-        else if (call->dy)
-            map_run(a, call->x + at, call->dy + at, plane, 0, 0, call->dx + at);
-        else if (call->stream)
-            map_run(a, call->x + at, NULL, plane, rectify, 1, call->y + at);
-        else
-            map_run(a, call->x + at, NULL, plane, rectify, 0, call->y + at);
+        for (int64_t g = 0; g < count; g++) {
+            const int64_t at = (n * p->c + first + g) * plane;
+            const struct affine a = affine[g];
+            if (call->dy && call->stream)
+                map_run(&a, call->x + at, call->dy + at, plane, 0, 1, call->dx + at);
+            else if (call->dy)
+                map_run(&a, call->x + at, call->dy + at, plane, 0, 0, call->dx + at);
+            else if (call->stream)
+                map_run(&a, call->x + at, NULL, plane, rectify, 1, call->y + at);
+            else
+                map_run(&a, call->x + at, NULL, plane, rectify, 0, call->y + at);
+        }
     }
+    if (call->stream)
+        lanes_fence();
 }
 
 /* y = (x - mean)*factor + beta. The mean as two floats: x - high is exact where x is near it, and what its rounding lost goes
  * into the shift. */
-static void normalise(const struct bn_call *call, int64_t c, double mean, double factor)
+static struct affine normalise(double mean, double factor, float beta)
 {
     const float high = (float)mean;
-    const struct affine a = {
-        .center = lanes_set(high),
-        .factor = lanes_set((float)factor),
-        .shift = lanes_set((float)(call->beta[c] - (mean - high) * factor)),
+    return (struct affine){
+        .center = high,
+        .factor = (float)factor,
+        .shift = (float)(beta - (mean - high) * factor),
     };
-    map_channel(call, c, &a);
 }
 
 /* ---- the passes ---- */
@@ -353,6 +360,7 @@ static void train(const struct bn_call *call, int64_t first, int64_t count)
     const double terms = (double)p->n * p->h * p->w, momentum = p->momentum, bessel = terms > 1.0 ? terms / (terms - 1.0) : 1.0;
     struct moments m;
     double istd[BN_GROUP];
+    struct affine affine[BN_GROUP];
     if (terms <= STRIP)
         measure_short(call, first, count, terms, &m);
     else
@@ -371,17 +379,18 @@ static void train(const struct bn_call *call, int64_t first, int64_t count)
         call->run_var[c] = (float)((1.0 - momentum) * call->run_var[c] + momentum * (m.var[g] * bessel));
     }
     for (int64_t g = 0; g < count; g++)
-        normalise(call, first + g, m.mean[g], call->gamma[first + g] * istd[g]);
-    if (call->stream)
-        lanes_fence();
+        affine[g] = normalise(m.mean[g], call->gamma[first + g] * istd[g], call->beta[first + g]);
+    map_channels(call, first, count, affine);
 }
 
 static void infer(const struct bn_call *call, int64_t first, int64_t count)
 {
-    for (int64_t c = first; c < first + count; c++)
-        normalise(call, c, call->run_mean[c], call->gamma[c] / sqrt((double)call->run_var[c] + call->p->eps));
-    if (call->stream)
-        lanes_fence();
+    struct affine affine[BN_GROUP];
+    for (int64_t g = 0; g < count; g++) {
+        const double root = sqrt((double)call->run_var[first + g] + call->p->eps);
+        affine[g] = normalise(call->run_mean[first + g], call->gamma[first + g] / root, call->beta[first + g]);
+    }
+    map_channels(call, first, count, affine);
 }
 
 /* With xhat = (x - mu)*istd, m = n*h*w:
@@ -390,6 +399,7 @@ static void backward(const struct bn_call *call, int64_t first, int64_t count)
 {
     const double terms = (double)call->p->n * call->p->h * call->p->w;
     double sums[BN_GROUP] = {0}, products[BN_GROUP] = {0};
+    struct affine affine[BN_GROUP];
     lanes sum[BN_GROUP], product[BN_GROUP];
     for (int64_t g = 0; g < BN_GROUP; g++)
         sum[g] = product[g] = lanes_set(0);
@@ -424,16 +434,14 @@ static void backward(const struct bn_call *call, int64_t first, int64_t count)
         const double istd = call->save_istd[c], factor = call->gamma[c] * istd;
         call->dbeta[c] = (float)sums[g];
         call->dgamma[c] = (float)(products[g] * istd);
-        const struct affine a = {
-            .center = lanes_set(call->save_mean[c]),
-            .factor = lanes_set((float)factor),
-            .shift = lanes_set((float)(-factor * sums[g] / terms)),
-            .slope = lanes_set((float)(-factor * products[g] * istd * istd / terms)),
+        affine[g] = (struct affine){
+            .center = call->save_mean[c],
+            .factor = (float)factor,
+            .shift = (float)(-factor * sums[g] / terms),
+            .slope = (float)(-factor * products[g] * istd * istd / terms),
         };
-        map_channel(call, c, &a);
     }
-    if (call->stream)
-        lanes_fence();
+    map_channels(call, first, count, affine);
 }
 
 const struct bn_loops BN_LOOPS = {.train = train, .infer = infer, .backward = backward};

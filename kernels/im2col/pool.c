@@ -102,7 +102,9 @@ static int windows_overlap(const struct convoy_pool *p)
 
 static int64_t tensor_bytes(const struct convoy_pool *p)
 {
-    return ((int64_t)p->h * p->w + (int64_t)p->oh * p->ow) * p->n * p->c * (int64_t)sizeof(float);
+    const int64_t index_bytes = p->kind == CONVOY_POOL_MAX && !(p->head.flags & CONVOY_NO_INDEX) ? convoy_index_bytes(p) : 0;
+    const int64_t outputs = (int64_t)p->oh * p->ow, floats = (int64_t)p->h * p->w + outputs;
+    return (floats * (int64_t)sizeof(float) + outputs * index_bytes) * p->n * p->c;
 }
 
 void pool_plan(const struct self *self, struct plan *plan)

@@ -10,7 +10,8 @@ static int max_back_rows_fast(const struct pool_back_rows *back);
 #include "pool_body.h"
 #include <float.h>
 
-enum { MOST_ROWS = 3, NO_TAP = 0x10000 };
+/* Rows read in turn do not start the processor's prefetchers: what comes so many floats later is asked for. */
+enum { MOST_ROWS = 3, NO_TAP = 0x10000, READ_AHEAD = 2048 };
 
 /* Maxima over the rows of 32 columns, apart by the parity of the column, with the taps of their rows. */
 struct columns {
@@ -29,6 +30,13 @@ static inline __mmask16 columns_inside(int64_t first, int64_t count)
 {
     const int64_t from = convoy_min(16, convoy_max(0, -first)), to = convoy_max(from, convoy_min(16, count - first));
     return (__mmask16)(((1u << to) - 1) & ~((1u << from) - 1));
+}
+
+/* The 64 floats that 16 windows go through, 2 apart both ways. A prefetch touches nothing: addresses outside x do no harm. */
+static inline __attribute__((always_inline)) void fetch_ahead(const float *x)
+{
+    for (int line = 0; line < 4; line++)
+        _mm_prefetch((const char *)(x + READ_AHEAD + line * 16), _MM_HINT_T0);
 }
 
 static inline __attribute__((always_inline)) __m512 max_of_rows(struct rows *rows, int count, int64_t column, __mmask16 inside,
@@ -124,6 +132,7 @@ static inline __attribute__((always_inline)) int64_t max_wide_rows(const struct 
         int64_t ow = 0;
         for (; ow + 16 <= width; ow += 16) {
             now = next;
+            fetch_ahead(rows->x[0] + 4 * ow);
             if (ow + 16 < width || kw == 3)
                 next = take_columns(rows, count, 2 * (ow + 16) - pad);
             _mm512_storeu_ps(y_row + ow, max_of_columns(&now, &next, kw, indexed, &tap));
@@ -133,6 +142,7 @@ static inline __attribute__((always_inline)) int64_t max_wide_rows(const struct 
         if (ow < width) {
             const __mmask16 mask = lanes_mask_first(width - ow);
             now = next;
+            fetch_ahead(rows->x[0] + 4 * ow);
             if (kw == 3)
                 next = take_columns(rows, count, 2 * (ow + 16) - pad);
             _mm512_mask_storeu_ps(y_row + ow, mask, max_of_columns(&now, &next, kw, indexed, &tap));
@@ -164,6 +174,7 @@ static inline __attribute__((always_inline)) int64_t max_narrow_rows(const struc
         __m512 high = low;
         const int64_t pair = convoy_min(2, wanted - done);
         high_tap = low_tap;
+        fetch_ahead(rows->x[0]);
         if (pair == 2) {
             step_rows(rows, count, step);
             high = max_of_rows(rows, count, 0, inside, 0, 1, &high_tap);
@@ -330,14 +341,50 @@ static void back_narrow_rows(const struct pool_back_rows *back)
     }
 }
 
+/* The same windows on wider images: a row of dy to two rows of dx. */
+static void back_pairs_of_rows(const struct pool_back_rows *back)
+{
+    const int64_t width = back->p->ow, first = back->h_first / 2, rows = back->rows / 2;
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    const __mmask16 rest = lanes_mask_first(width % 16), rest_low = columns_inside(0, width % 16 * 2);
+    const __mmask16 rest_high = columns_inside(16, width % 16 * 2);
+    for (int64_t row = 0; row < rows; row++) {
+        const float *dy_row = back->dy + (first + row) * width;
+        const uint8_t *tap_row = (const uint8_t *)back->index + (first + row) * width;
+        for (int64_t ow = 0; ow < width; ow += 16) {
+            const int whole = ow + 16 <= width;
+            const __m512 dy = whole ? _mm512_loadu_ps(dy_row + ow) : _mm512_maskz_loadu_ps(rest, dy_row + ow);
+            const __m128i taps = whole ? _mm_loadu_si128((const __m128i *)(const void *)(tap_row + ow))
+                                       : _mm_maskz_loadu_epi8(rest, tap_row + ow);
+            for (int r = 0; r < 2; r++) {
+                const __m512 even = _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(taps, _mm_set1_epi8((char)(2 * r))), dy);
+                const __m512 odd = _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(taps, _mm_set1_epi8((char)(2 * r + 1))), dy);
+                const __m512 left = _mm512_permutex2var_ps(even, low, odd), right = _mm512_permutex2var_ps(even, high, odd);
+                float *dx = back->dx + (2 * row + r) * 2 * width + 2 * ow;
+                if (whole) {
+                    _mm512_storeu_ps(dx, left);
+                    _mm512_storeu_ps(dx + 16, right);
+                } else {
+                    _mm512_mask_storeu_ps(dx, rest_low, left);
+                    _mm512_mask_storeu_ps(dx + 16, rest_high, right);
+                }
+            }
+        }
+    }
+}
+
 static int max_back_rows_fast(const struct pool_back_rows *back)
 {
     const struct convoy_pool *p = back->p;
     if (p->stride_w != 2 || p->dil_w != 1 || p->dil_h != 1 || p->kh > MOST_ROWS)
         return 0;
-    if (p->kw == 2 && p->kh == 2 && p->stride_h == 2 && !p->pad_l && !p->pad_t && p->w == 2 * p->ow && p->w <= 16 &&
+    if (p->kw == 2 && p->kh == 2 && p->stride_h == 2 && !p->pad_l && !p->pad_t && p->w == 2 * p->ow &&
         back->h_first % 2 == 0 && back->rows % 2 == 0 && back->h_first + back->rows <= 2 * back->oh) {
-        back_narrow_rows(back);
+        if (p->w <= 16)
+            back_narrow_rows(back);
+        else
+            back_pairs_of_rows(back);
         return 1;
     }
     switch (p->kw * 2 + (p->pad_l & 1)) {
