@@ -21,7 +21,7 @@
     const axis = (title, more) => ({ title: { display: !!title, text: title, color: css("--soft") }, ticks: { color: css("--soft"), ...(more && more.ticks) },
         grid: { color: css("--line") }, ...Object.fromEntries(Object.entries(more || {}).filter(([key]) => key !== "ticks")) });
     /* On a logarithmic axis: 1, 2 and 5 of each decade, or powers of two. */
-    const decades = { callback: (v) => ([1, 2, 5].includes(Math.round(v / 10 ** Math.floor(Math.log10(v) + 1e-9))) ? short(v) : ""), autoSkip: true, maxRotation: 0 };
+    const decades = { callback: (v) => ([1, 2, 5].includes(Number((v / 10 ** Math.floor(Math.log10(v) + 1e-9)).toPrecision(6))) ? String(Number(v.toPrecision(3))) : ""), autoSkip: true, maxRotation: 0 };
     const legend = { labels: { color: css("--text"), usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 12 } };
     const logarithmic = (title, more) => axis(title, { type: "logarithmic", ticks: decades, ...more });
     const pointLabel = { displayColors: false, callbacks: { title: () => "", label: (context) => context.raw.label || "" } };
@@ -84,7 +84,7 @@
     function whereCharts(won) {
         const kernels = [...new Set(won.map((layer) => kernelName(layer.shape)))].sort((a, b) => won.filter((l) => kernelName(l.shape) === b).length - won.filter((l) => kernelName(l.shape) === a).length).slice(0, 9);
         const sizes = won.map((l) => l.shape.h), channels = won.map((l) => l.shape.c);
-        const powers = { callback: (v) => (Number.isInteger(Math.log2(v)) ? String(v) : ""), autoSkip: false, maxRotation: 0 };
+        const powers = { callback: (v) => (v >= 1 && Number.isInteger(Math.log2(v)) ? String(v) : ""), autoSkip: false, maxRotation: 0 };
         const grow = (values, up) => 2 ** (up ? Math.ceil(Math.log2(Math.max(...values)) + 0.4) : Math.floor(Math.log2(Math.min(...values)) - 0.4));
         const powerTicks = (scale) => { scale.ticks = []; for (let v = scale.min; v <= scale.max; v *= 2) if (scale.ticks.length < 14) scale.ticks.push({ value: v }); };
         return kernels.map((kernel) => {

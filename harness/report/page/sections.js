@@ -173,7 +173,7 @@ function where() {
                 formula: "layers won; channels " + span(mine.map((l) => l.shape.c)) + ", image " + span(mine.map((l) => l.shape.h)) + (ties ? "; " + ties + " of them ties" : "") } }, String(mine.length));
         })];
     });
-    return [make("p", { class: "lead" }, "Each convolution layer of the tables chosen above, where it lies and what idea wins it: direct sums, lowering to a matrix product, Winograd, FFT. Hollow: a tie."),
+    return [make("p", { class: "lead" }, "Each convolution layer of the tables chosen above, where it lies and what idea wins it: direct sums, lowering to a matrix product, Winograd, FFT. Hollow: a tie. Pictures of the nine most frequent kernels; the table has all."),
         chartBox("where", won), table(["kernel", "layers#", ...families.map((f) => f + "#")], rows, "")];
 }
 function span(values) {
