@@ -54,9 +54,11 @@
                 label: layerName(layer) + ", " + c.name + ": " + short(number(layer.times[at], "gflops")) + " GFLOP/s" })) })).filter((set) => set.data.length);
         if (!sets.length) return null;
         const xs = sets.flatMap((set) => set.data.map((p) => p.x)), left = Math.min(...xs) / 1.5, right = Math.max(...xs) * 1.5;
-        const levels = new Map(group.layers.flatMap((layer) => layer.times).filter((row) => number(row, "roof_gbps") > 0).map((row) => [text(row, "roof_gbps"), text(row, "roof")]));
-        for (const [gbps, level] of levels)
-            sets.push(roofLine((level === "FMA" ? "" : level + " ") + short(Number(gbps)) + " GB/s", [{ x: left, y: left * gbps }, { x: Math.min(right, peak / gbps), y: Math.min(peak, right * gbps) }], [3, 4]));
+        const levels = new Map(); /* one line for each level: what it gives at best, of the mixes of reads and writes in the rows */
+        for (const row of group.layers.flatMap((layer) => layer.times).filter((row) => number(row, "roof_gbps") > 0 && text(row, "roof") !== "FMA"))
+            levels.set(text(row, "roof"), Math.max(levels.get(text(row, "roof")) || 0, number(row, "roof_gbps")));
+        for (const [level, gbps] of levels)
+            sets.push(roofLine(level + " " + short(gbps) + " GB/s", [{ x: left, y: left * gbps }, { x: Math.min(right, peak / gbps), y: Math.min(peak, right * gbps) }], [3, 4]));
         if (peak > 0) sets.push(roofLine("peak " + short(peak) + " GFLOP/s", [{ x: left, y: peak }, { x: right, y: peak }], [8, 4]));
         return { height: 430, type: "scatter", data: { datasets: sets }, options: { scales: { x: logarithmic("operations per byte of least traffic", { min: left, max: right }), y: logarithmic("effective GFLOP/s") },
             plugins: { legend: { ...legend, position: "bottom" }, tooltip: pointLabel } } };

@@ -256,12 +256,15 @@ function caches() {
 function builds() {
     const rows = matchingRows("compare");
     if (!rows.length) return null;
-    const kinds = { REGRESSED: "fail", IMPROVED: "pass", EQUIVALENT: "mute", INCONCLUSIVE: "mute" };
+    const kinds = { REGRESSED: "fail", IMPROVED: "pass", EQUIVALENT: "mute", INCONCLUSIVE: "mute", UNSUPPORTED: "mute", SKIPPED: "mute" };
+    const verdict = (row) => make("td", { class: kinds[text(row, "verdict")] || "fail", title: text(row, "reason") }, text(row, "verdict"));
+    const whole = rows.filter((row) => text(row, "layer") === "(network)" && text(row, "reason"));
     rows.sort((a, b) => (text(b, "layer") === "(network)") - (text(a, "layer") === "(network)"));
     return [make("p", { class: "lead" }, "Two builds in one interleaved run. A change is called where the exact 95 % interval excludes none, p holds after Holm's correction, and it is above the threshold and twice the noise floor."),
-        table(["candidate", "network", "layer", "problem", "old, µs#", "new, µs#", "change %#", "from#", "to#", "p (Holm)#", "noise %#", "verdict", "why"], rows.map((row) => make("tr", text(row, "layer") === "(network)" ? { class: "win" } : null,
+        table(["candidate", "network", "layer", "problem", "old, µs#", "new, µs#", "change %#", "from#", "to#", "p (Holm)#", "noise %#", "verdict"], rows.map((row) => make("tr", text(row, "layer") === "(network)" ? { class: "win" } : null,
             nameCell(candidateOf(row)), word(text(row, "network")), word(text(row, "layer")), word(text(row, "problem")), cell(row, "baseline_ns", "us"), cell(row, "median_ns", "us"), cell(row, "ratio", "change"),
-            cell(row, "ratio_low", "change"), cell(row, "ratio_high", "change"), cell(row, "p_holm", "tiny"), cell(row, "noise_pct", "percent"), word(text(row, "verdict"), kinds[text(row, "verdict")] || "fail"), word(text(row, "reason"), "wrap"))))];
+            cell(row, "ratio_low", "change"), cell(row, "ratio_high", "change"), cell(row, "p_holm", "tiny"), cell(row, "noise_pct", "percent"), verdict(row)))),
+        ...whole.map((row) => make("p", { class: "note" }, text(row, "network") + " " + text(row, "pass") + ", " + candidateOf(row) + ": " + text(row, "verdict") + ". " + text(row, "reason")))];
 }
 
 function acrossMachines() {
