@@ -38,6 +38,7 @@ expected_files()
     local file plugin
     echo bin/convoy
     echo bin/convoy-new-kernel
+    [ ! -x "$build/bin/convoy-train" ] || echo bin/convoy-train
     for file in "$root"/harness/include/convoy/*.h; do echo "include/convoy/${file##*/}"; done
     for file in "$root"/harness/tables/*.csv; do echo "share/convoy/tables/${file##*/}"; done
     for file in "$root"/kernels/template/*; do echo "share/convoy/template/${file##*/}"; done

@@ -187,6 +187,14 @@ static void first_values_have_their_moments(void **state)
                 {INIT_XAVIER_UNIFORM, 2.0 / 500}, {INIT_GAUSSIAN, 1e-4},        {INIT_ORTHONORMAL, 1.0 / 200}};
     struct bench b;
     open_layer(&b, (struct net_extent){200, 1, 1}, &(struct net_spec){"fc", .kind = NET_FC, .k = 300, .bias = true}, 1, 1, EXEC_EVAL);
+    /* The only layer is the head, which starts near zero; without a head it is a layer like any other. */
+    MUST(init_model(&b.model, &(struct init_options){.kind = INIT_HE_NORMAL}, 3, &err));
+    const float *head = parameter(&b, PARAM_WEIGHT, TENSOR_READ);
+    double head_square = 0;
+    for (int i = 0; i < 60000; i++)
+        head_square += (double)head[i] * head[i];
+    assert_true(fabs(sqrt(head_square / 60000) / 0.01 - 1) < 0.02);
+    b.net.heads = 0;
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         MUST(init_model(&b.model, &(struct init_options){.kind = rows[row].kind, .bias = 0.5}, 3, &err));
         const float *w = parameter(&b, PARAM_WEIGHT, TENSOR_READ);
