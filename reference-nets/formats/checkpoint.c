@@ -33,15 +33,33 @@ static convoy_status describe_model(struct model *model, struct st_tensor *tenso
     return status;
 }
 
+/* PyTorch counts batches beside running statistics and misses the count where it is not there. */
+static size_t describe_counts(const struct model *model, char (*name)[NAME_BYTES], struct st_tensor *tensor)
+{
+    size_t counts = 0;
+    for (size_t i = 0; i < model->params; i++) {
+        const struct param *param = &model->param[i];
+        if (param->role != PARAM_RUN_VAR)
+            continue;
+        snprintf(name[counts], NAME_BYTES, "%s.num_batches_tracked", model->net->layer[param->layer].name);
+        tensor[counts] =
+            (struct st_tensor){.name = name[counts], .type = ST_I64, .data = &model->batches, .bytes = sizeof model->batches};
+        counts++;
+    }
+    return counts;
+}
+
 convoy_status checkpoint_save_weights(const char *path, struct model *model, struct convoy_error *err)
 {
-    struct st_tensor *tensor = calloc(model->params + 1, sizeof *tensor);
-    if (!tensor)
-        return no_memory(path, err);
+    struct st_tensor *tensor = calloc(2 * model->params + 1, sizeof *tensor);
+    char(*name)[NAME_BYTES] = calloc(model->params + 1, sizeof *name);
     const struct st_text text[] = {{"format", "pt"}, {"network", model->net->name}};
-    convoy_status status = describe_model(model, tensor, err);
-    if (!status)
-        status = st_write(path, tensor, model->params, text, sizeof text / sizeof *text, err);
+    convoy_status status = tensor && name ? describe_model(model, tensor, err) : no_memory(path, err);
+    if (!status) {
+        const size_t counts = describe_counts(model, name, tensor + model->params);
+        status = st_write(path, tensor, model->params + counts, text, sizeof text / sizeof *text, err);
+    }
+    free(name);
     free(tensor);
     return status;
 }

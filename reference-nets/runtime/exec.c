@@ -385,6 +385,7 @@ static int64_t spent_in_all(const struct exec *exec)
 convoy_status exec_forward(struct exec *exec, struct convoy_error *err)
 {
     const int64_t start_ns = now_ns(), before_ns = spent_in_all(exec);
+    exec->model->batches += exec->mode == EXEC_TRAIN;
     for (int32_t l = 0; l < exec->layers; l++) {
         struct node *node = &exec->node[l];
         if (!node->needed || node->folded)

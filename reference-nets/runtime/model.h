@@ -30,6 +30,7 @@ struct model {
     size_t params;
     int64_t learned_count, state_count; /* floats                                                          */
     struct convoy_buffer *values, *grads, *state;
+    int64_t batches; /* that running statistics have seen: num_batches_tracked in files that PyTorch reads */
     int32_t *first; /* [layers+1]: params of layer l are first[l] .. first[l+1]-1                          */
 };
 

@@ -94,6 +94,7 @@ static convoy_status resume(struct run *run, struct convoy_error *err)
     if (!status && strcmp(run->progress.settings, now))
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.60s was made with other settings: %.160s", path,
                            run->progress.settings);
+    run->session.model.batches = run->progress.step * settings->accumulate;
     if (!status)
         status = batches_seek(run->session.train_batches, run->progress.epoch, run->progress.batch, err);
     return status;
