@@ -246,6 +246,15 @@ static convoy_status choose(struct backends *backends, const union problem *prob
     return status;
 }
 
+bool backends_first_takes(struct backends *backends, const union problem *problem)
+{
+    char name[BACKEND_NAME_BYTES];
+    if (!backends->chooser.choose || !backends->chooser.choose(backends->chooser.context, problem, 0, name))
+        return false;
+    const struct opened *opened = opened_find(backends, name);
+    return opened && opened->instance && opened->instance->ops->supports(opened->instance, &problem->head, NULL) == CONVOY_OK;
+}
+
 static struct shared *shared_of(struct backends *backends, struct convoy_memory *memory)
 {
     for (struct shared *shared = backends->shared; shared; shared = shared->next)

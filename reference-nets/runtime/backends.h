@@ -44,6 +44,10 @@ const int64_t *backends_spent_ns(const struct backends *backends); /* [SPENT_COU
 void backends_spent_reset(struct backends *backends);
 void backends_sync(struct backends *backends); /* waits for all devices */
 
+/* Whether the backend that is the first choice for a problem takes it: a variation of a problem, such as a folded ReLU, is not
+ * worth another backend. False where nothing is chosen. */
+bool backends_first_takes(struct backends *backends, const union problem *problem);
+
 /* An operation: one problem on one backend. Equal problems share a plan. */
 struct op;
 enum op_weights {

@@ -95,6 +95,20 @@ static void mark_needed(struct exec *exec)
     }
 }
 
+/* Whether the layer before takes a ReLU into itself on the backend that computes it. */
+static bool folds(const struct exec *exec, int32_t layer)
+{
+    union problem problem;
+    if (!kind_of(exec, layer)->takes_relu || problem_with_batch(&spec_of(exec, layer)->problem, exec->batch, &problem, NULL))
+        return false;
+    if (exec->mode == EXEC_EVAL && problem.head.op == CONVOY_BN_TRAIN)
+        problem.head.op = CONVOY_BN_INFER;
+    /* Without a folded form the winner of the plain one is asked; where nobody has won, the fallback takes both. */
+    union problem folded = problem;
+    folded.head.flags |= CONVOY_WITH_RELU;
+    return backends_first_takes(exec->backends, &folded) || !backends_first_takes(exec->backends, &problem);
+}
+
 /* An activation writes over its input where nobody else reads that, in either direction; a ReLU can move into the layer before.
  */
 static void mark_in_place(struct exec *exec)
@@ -108,7 +122,7 @@ static void mark_in_place(struct exec *exec)
         struct node *before = &exec->node[from];
         if (before->readers != 1 || before->in_place || before->head >= 0)
             continue;
-        node->folded = spec->spec.act == CONVOY_ELT_RELU && kind_of(exec, from)->takes_relu;
+        node->folded = spec->spec.act == CONVOY_ELT_RELU && folds(exec, from);
         node->in_place = node->folded || !trains(exec) || !kind_of(exec, from)->backward_reads_out;
         before->layer.fused_relu = node->folded;
     }

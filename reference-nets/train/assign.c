@@ -19,19 +19,18 @@ extern char **environ;
 
 enum { PATH_BYTES = 4096 };
 
+/* One backend by name, or the winner and then the runner-up of the selection. */
 static bool choose(const void *context, const union problem *problem, int rank, char name[BACKEND_NAME_BYTES])
 {
     const struct assign *assign = context;
-    if (rank > 0)
-        return false;
-    if (assign->name[0]) {
-        snprintf(name, BACKEND_NAME_BYTES, "%s", assign->name);
-        return true;
-    }
-    const struct select_row *row = select_find(&assign->selection, problem, assign->threads);
+    const struct select_row *row = NULL;
+    const char *choice = rank == 0 ? assign->name : "";
+    if (!assign->name[0])
+        row = select_find(&assign->selection, problem, assign->threads);
     if (row)
-        snprintf(name, BACKEND_NAME_BYTES, "%s", row->backend);
-    return row != NULL;
+        choice = rank == 0 ? row->backend : rank == 1 ? row->runner_up : "";
+    snprintf(name, BACKEND_NAME_BYTES, "%s", choice);
+    return choice[0];
 }
 
 static convoy_status load(const char *path, struct assign *assign, struct convoy_error *err)
