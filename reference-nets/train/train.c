@@ -11,7 +11,7 @@ static const struct train_command commands[] = {
     {"run", "run NETWORK [--data DIR] [options]", "Train a network.",
      "examples:\n"
      "  convoy-train run lenet5 --data mnist --epochs 10 --batch 64 --lr 0.05 --schedule cosine --out runs/lenet5\n"
-     "  convoy-train run resnet20-cifar --data cifar10 --epochs 40 --pad-crop 4 --flip --weight-decay 5e-4 --lr 0.1 --schedule "
+     "  convoy-train run resnet20 --data cifar10 --epochs 40 --pad-crop 4 --flip --weight-decay 5e-4 --lr 0.1 --schedule "
      "cosine\n"
      "  convoy-train run resnet18 --input 3x64x64 --width 0.5 --load old.safetensors --load-exclude fc. --freeze conv1\n"
      "  mpirun -n 2 convoy-train run lenet5 --data mnist --batch 32\n\n"
