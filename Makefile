@@ -98,19 +98,19 @@ status:
 
 ## deps: install what packages.debian lists and this machine lacks (elsewhere: say what to install)
 deps:
-	@bash harness/deps.sh packages.debian
+	@bash harness/deps.sh $(DEPS_FOR) packages.debian
 
 # Targets below need packages, and the probe for optional ones runs when make starts: so a second make after deps.
-with_deps = +$(Q)$(MAKE) --no-print-directory deps && $(MAKE) --no-print-directory
+with_deps = +$(Q)$(MAKE) --no-print-directory deps DEPS_FOR=$(1) && $(MAKE) --no-print-directory
 ## demo: verify and time every backend on the lecture table, VGG-16 and ResNet-50 (under 5 minutes)
 demo:
-	$(with_deps) demo-run
+	$(call with_deps) demo-run
 demo-run: all
 	$(Q)bash harness/demo.sh $(B)
 
 ## check: the tests: unit, contract, mutants, every backend on the small tables (under 10 minutes)
 check:
-	$(with_deps) check-run
+	$(call with_deps,--check) check-run
 check-run: build-tests
 	$(Q)bash harness/tests/check.sh $(B) $(TESTS)
 build-tests: all $(TESTS) $(TEST_PLUGINS) $(FUZZ_REPLAYS)

@@ -1,7 +1,8 @@
 #!/bin/bash
-# deps.sh [--ci] LIST: on Debian and Ubuntu installs what LIST names and the machine lacks; elsewhere says what to install.
+# deps.sh [--check | --ci] LIST: on Debian and Ubuntu installs what LIST names and the machine lacks; elsewhere says what to install.
 # Silent and without any effect where nothing is missing. Lines of LIST: "NAME", "optional: NAME" (only reported where the
-# distribution has no such package), "ci: NAME" (only with --ci); '#' starts a comment.
+# distribution has no such package), "check: NAME" (the same, only with --check or --ci), "ci: NAME" (only with --ci); '#' starts a
+# comment.
 # Exit codes: 0 all there or nothing that can be done here, 4 a package is missing and cannot be installed.
 set -u
 export LC_ALL=C
@@ -13,11 +14,12 @@ fail()
     exit 4
 }
 
+want_check=
 want_ci=
-if [ "${1-}" = --ci ]; then
-    want_ci=yes
-    shift
-fi
+case ${1-} in
+--check) want_check=yes; shift ;;
+--ci) want_check=yes; want_ci=yes; shift ;;
+esac
 [ $# -eq 1 ] && [ -r "$1" ] || fail "give one readable package list"
 
 required=()
@@ -26,6 +28,7 @@ while read -r first second _; do
     case $first in
     '' | '#'*) ;;
     optional:) optional+=("$second") ;;
+    check:) if [ "$want_check" ]; then optional+=("$second"); fi ;;
     ci:) if [ "$want_ci" ]; then required+=("$second"); fi ;;
     *) required+=("$first") ;;
     esac

@@ -29,7 +29,7 @@ printf '#!/bin/bash\necho "${UID_HERE:-0}"\n' > "$work/bin/id"
 printf '#!/bin/bash\necho sudo >> "$WORK/calls"\nexec "$@"\n' > "$work/bin/sudo"
 chmod +x "$work"/bin/*
 export WORK=$work
-printf '%s\n' '# a comment' gcc '' 'libcsv-dev  # the parser' 'optional: vulkan' 'ci: clang' > "$work/list"
+printf '%s\n' '# a comment' gcc '' 'libcsv-dev  # the parser' 'optional: vulkan' 'check: pocl' 'ci: clang' > "$work/list"
 
 # expect NAME EXIT-CODE CALLS OUTPUT [OPTION]: CALLS and OUTPUT are patterns of grep -E, '^$' meaning none at all.
 expect()
@@ -53,7 +53,8 @@ machine() { printf '%s\n' $1 > "$work/have"; printf '%s\n' $2 > "$work/exist"; r
 
 machine "gcc libcsv-dev vulkan" "make gcc libcsv-dev vulkan clang"
 expect "where all is present: silent, no call" 0 '^$' '^$'
-expect "--ci installs what .ci/run needs" 0 'install --no-install-recommends clang$' 'missing: clang$' --ci
+expect "--ci installs what .ci/run needs" 0 'install --no-install-recommends clang$' 'missing: clang pocl$' --ci
+expect "--check asks for what the tests run on, and goes on without it" 0 '^$' 'has no package pocl' --check
 machine "gcc" "make gcc libcsv-dev vulkan"
 expect "what is missing is installed, optional included" 0 '^noninteractive apt-get .*install --no-install-recommends libcsv-dev vulkan$' 'missing: libcsv-dev vulkan$'
 expect "after fetching the lists" 0 ' update$' 'missing'
