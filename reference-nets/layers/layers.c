@@ -6,30 +6,34 @@
 
 #include <convoy/plugin.h>
 
+/* The functions of a kind by its name. */
+#define RUNS(kind) .forward = kind##_forward, .backward = kind##_backward
+#define MAKES(kind) .create = kind##_create, RUNS(kind)
+#define LEARNS(kind) .params = kind##_params
+
 const struct layer_kind layer_table[NET_KIND_COUNT] = {
-    [NET_CONV] = {conv_params, conv_create, conv_forward, conv_backward, .backward_reads_in = true, .takes_relu = true},
-    [NET_FC] = {conv_params, conv_create, conv_forward, conv_backward, .backward_reads_in = true, .takes_relu = true},
-    [NET_BN] = {bn_params, bn_create, bn_forward, bn_backward, bn_destroy, .backward_reads_in = true, .takes_relu = true},
-    [NET_MAXPOOL] = {NULL, pool_create, pool_forward, pool_backward},
-    [NET_AVGPOOL] = {NULL, pool_create, pool_forward, pool_backward},
-    [NET_AVGPOOL_GLOBAL] = {NULL, pool_create, pool_forward, pool_backward},
-    [NET_L2POOL] = {NULL, pool_create, pool_forward, pool_backward, .backward_reads_in = true, .backward_reads_out = true},
-    [NET_ACT] = {NULL, act_create, act_forward, act_backward, .backward_reads_out = true},
-    [NET_ADD] = {NULL, add_create, add_forward, add_backward},
-    [NET_CAT] = {NULL, NULL, cat_forward, cat_backward},
-    [NET_PRELU] = {prelu_params, NULL, prelu_forward, prelu_backward, .backward_reads_in = true},
-    [NET_RRELU] = {NULL, NULL, rrelu_forward, rrelu_backward, .backward_reads_in = true},
-    [NET_MAXOUT] = {NULL, NULL, maxout_forward, maxout_backward, .backward_reads_in = true},
-    [NET_L2FEATURES] = {NULL, NULL, l2features_forward, l2features_backward, .backward_reads_in = true,
-                        .backward_reads_out = true},
-    [NET_AFFINE] = {affine_params, NULL, affine_forward, affine_backward, .backward_reads_in = true},
-    [NET_GROUPNORM] = {groupnorm_params, groupnorm_create, groupnorm_forward, groupnorm_backward, .backward_reads_in = true},
-    [NET_LRN] = {NULL, lrn_create, lrn_forward, lrn_backward, .backward_reads_in = true},
-    [NET_LCN] = {NULL, lcn_create, lcn_forward, lcn_backward, lcn_destroy},
-    [NET_DROPOUT] = {NULL, NULL, dropout_forward, dropout_backward},
-    [NET_NOISE] = {NULL, NULL, noise_forward, noise_backward},
-    [NET_SUBSAMPLE] = {NULL, NULL, subsample_forward, subsample_backward},
-    [NET_RBF] = {NULL, NULL, rbf_forward, rbf_backward, .backward_reads_in = true},
+    [NET_CONV] = {LEARNS(conv), MAKES(conv), .backward_reads_in = true, .takes_relu = true},
+    [NET_FC] = {LEARNS(conv), MAKES(conv), .backward_reads_in = true, .takes_relu = true},
+    [NET_BN] = {LEARNS(bn), MAKES(bn), .destroy = bn_destroy, .backward_reads_in = true, .takes_relu = true},
+    [NET_MAXPOOL] = {MAKES(pool)},
+    [NET_AVGPOOL] = {MAKES(pool)},
+    [NET_AVGPOOL_GLOBAL] = {MAKES(pool)},
+    [NET_L2POOL] = {MAKES(pool), .backward_reads_in = true, .backward_reads_out = true},
+    [NET_ACT] = {MAKES(act), .backward_reads_out = true},
+    [NET_ADD] = {MAKES(add)},
+    [NET_CAT] = {RUNS(cat)},
+    [NET_PRELU] = {LEARNS(prelu), RUNS(prelu), .backward_reads_in = true},
+    [NET_RRELU] = {RUNS(rrelu), .backward_reads_in = true},
+    [NET_MAXOUT] = {RUNS(maxout), .backward_reads_in = true},
+    [NET_L2FEATURES] = {RUNS(l2features), .backward_reads_in = true, .backward_reads_out = true},
+    [NET_AFFINE] = {LEARNS(affine), RUNS(affine), .backward_reads_in = true},
+    [NET_GROUPNORM] = {LEARNS(groupnorm), MAKES(groupnorm), .backward_reads_in = true},
+    [NET_LRN] = {MAKES(lrn), .backward_reads_in = true},
+    [NET_LCN] = {MAKES(lcn), .destroy = lcn_destroy},
+    [NET_DROPOUT] = {RUNS(dropout)},
+    [NET_NOISE] = {RUNS(noise)},
+    [NET_SUBSAMPLE] = {RUNS(subsample)},
+    [NET_RBF] = {RUNS(rbf), .backward_reads_in = true},
 };
 
 convoy_status layer_problem(const struct layer *layer, union problem *problem, struct convoy_error *err)

@@ -19,9 +19,9 @@ struct densenet {
 };
 
 static const struct densenet variants[] = {
-    [DENSENET_121] = {{6, 12, 24, 16}, 64, 32, .large = true, .bc = true},
-    [DENSENET_40] = {{12, 12, 12}, 16, 12},
-    [DENSENET_BC_100] = {{16, 16, 16}, 24, 12, .bc = true},
+    [DENSENET_121] = {.layers = {6, 12, 24, 16}, .stem = 64, .growth = 32, .large = true, .bc = true},
+    [DENSENET_40] = {.layers = {12, 12, 12}, .stem = 16, .growth = 12},
+    [DENSENET_BC_100] = {.layers = {16, 16, 16}, .stem = 24, .growth = 12, .bc = true},
 };
 
 static convoy_status append_stem(struct net *net, const struct densenet *densenet, int32_t *at, struct convoy_error *err)

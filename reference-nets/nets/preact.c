@@ -17,8 +17,10 @@ struct preact {
 };
 
 static const struct preact variants[] = {
-    [PREACT_20] = {3, 1},   [PREACT_110] = {18, 1}, [PREACT_164] = {18, 1, .bottleneck = true},
-    [WIDE_28_10] = {4, 10}, [WIDE_28_2] = {4, 2},   [WIDE_16_4] = {2, 4},
+    [PREACT_20] = {.blocks = 3, .factor = 1},   [PREACT_110] = {.blocks = 18, .factor = 1},
+    [PREACT_164] = {.blocks = 18, .factor = 1, .bottleneck = true},
+    [WIDE_28_10] = {.blocks = 4, .factor = 10}, [WIDE_28_2] = {.blocks = 4, .factor = 2},
+    [WIDE_16_4] = {.blocks = 2, .factor = 4},
 };
 
 static convoy_status append_basic(struct net *net, const char *prefix, int32_t width, int32_t stride, int32_t *at,

@@ -12,8 +12,12 @@ struct vgg {
 };
 
 static const struct vgg variants[] = {
-    [VGG_A] = {{1, 1, 2, 2, 2}, 0}, [VGG_A_LRN] = {{1, 1, 2, 2, 2}, 0, .lrn = true}, [VGG_B] = {{2, 2, 2, 2, 2}, 0},
-    [VGG_C] = {{2, 2, 2, 2, 2}, 1}, [VGG_D] = {{2, 2, 3, 3, 3}, 0},     [VGG_E] = {{2, 2, 4, 4, 4}, 0},
+    [VGG_A] = {.convs = {1, 1, 2, 2, 2}},
+    [VGG_A_LRN] = {.convs = {1, 1, 2, 2, 2}, .lrn = true},
+    [VGG_B] = {.convs = {2, 2, 2, 2, 2}},
+    [VGG_C] = {.convs = {2, 2, 2, 2, 2}, .pointwise = 1},
+    [VGG_D] = {.convs = {2, 2, 3, 3, 3}},
+    [VGG_E] = {.convs = {2, 2, 4, 4, 4}},
 };
 
 static const int32_t channels[STAGES] = {64, 128, 256, 512, 512};

@@ -18,13 +18,6 @@
 static const struct convoy_plugin *plugin;
 static char cache_folder[] = BUILD_DIR "/tests/opencl-XXXXXX";
 
-/* What drivers leave behind is not ours to judge. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 static void host_log(const struct convoy_host *host, uint32_t level, const char *text)
 {
     (void)host, (void)level, (void)text;
