@@ -24,10 +24,10 @@ verified=$(sed -n 's/^rows: //p' "$log" | tail -n 1)
 step 'How fast? The lecture shapes, forward'
 "$convoy" bench --first-variants --table lecture --op conv --threads 1 --rounds 3 --budget 0.2 -o results/ | tee -a "$log"
 step 'How fast, and what is it worth? VGG-16 and ResNet-50 at batch 1, forward, all threads'
-"$convoy" bench --first-variants --table vgg-d --table resnet50 --threads "$(nproc)" --rounds 5 --budget 0.4 --verified "$verified" -o results/ | tee -a "$log"
+"$convoy" bench --first-variants --table vgg-d --table resnet50 --threads "$(nproc)" --rounds 3 --budget 0.2 --verified "$verified" -o results/ | tee -a "$log"
 if [ -x "$build/bin/convoy-train" ]; then
     step 'What is it worth in training? LeNet-5 for a short while, with the backends that win each layer and pass here'
-    XDG_CACHE_HOME=$build/cache "$build/bin/convoy-train" run lenet5 --epochs 2 --batch 64 --lr 0.02 --select-budget 15 --quiet ${CONVOY_DEMO_DATA:+--data "$CONVOY_DEMO_DATA"}
+    XDG_CACHE_HOME=$build/cache "$build/bin/convoy-train" run lenet5 --epochs 2 --batch 64 --lr 0.02 --select-budget 10 --quiet ${CONVOY_DEMO_DATA:+--data "$CONVOY_DEMO_DATA"}
 fi
 step 'All of it on one page'
 mapfile -t files < <(sed -n 's/^rows: //p' "$log")
