@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "report/grid.h"
 #include "report/groups.h"
+#include "report/rank.h"
 #include <convoy/convoy.h>
 #include <math.h>
 #include <stdlib.h>
@@ -178,23 +179,6 @@ static bool is_noisy(const struct record *record)
     return record->mad_ns > 0 && (double)record->mad_ns > 0.05 * (double)record->median_ns;
 }
 
-/* The fastest and the second of a layer; NULL: none. */
-static void rank_layer(const struct group *group, size_t layer, const struct record **fastest, const struct record **second)
-{
-    *fastest = *second = NULL;
-    for (size_t c = 0; c < group->candidates; c++) {
-        const struct record *timing = group->timing[layer * group->candidates + c];
-        if (!timing)
-            continue;
-        if (!*fastest || timing->median_ns < (*fastest)->median_ns) {
-            *second = *fastest;
-            *fastest = timing;
-        } else if (!*second || timing->median_ns < (*second)->median_ns) {
-            *second = timing;
-        }
-    }
-}
-
 static bool print_winners(FILE *out, const struct group *group)
 {
     static const char *const header[] = {"layer", "problem", "fastest", "ms", "GFLOP/s", "% peak", "% roof", "runner-up", "% slower"};
@@ -209,8 +193,9 @@ static bool print_winners(FILE *out, const struct group *group)
             grid_align_right(grid, column);
     }
     for (size_t layer = 0; layer < group->layers; layer++) {
-        const struct record *fastest, *second;
-        rank_layer(group, layer, &fastest, &second);
+        struct rank_layer rank;
+        rank_layer(group, layer, &rank);
+        const struct record *fastest = rank.best, *second = rank.second;
         grid_cell(grid, "%s", group->layer[layer].first->layer);
         grid_cell(grid, "%s", group->layer[layer].first->problem);
         grid_cell(grid, "%s%s", fastest ? candidate_name(fastest).text : "none", fastest && is_noisy(fastest) ? " ~" : "");
@@ -263,14 +248,6 @@ struct total {
     double ns; /* of all layers, with their multiplicity; 0: layers are lacking, and a sum would compare with nothing */
 };
 
-static void add_timing(struct total *total, const struct group_layer *layer, const struct record *timing)
-{
-    if (!timing)
-        return;
-    total->covered++;
-    total->ns += (double)layer->count * (double)timing->median_ns;
-}
-
 /* Complete candidates by time, then the others by what they lack; equals by name. */
 static int by_total(const void *a, const void *b)
 {
@@ -287,23 +264,23 @@ static bool print_totals(FILE *out, const struct group *group)
     enum { COLUMNS = sizeof header / sizeof *header };
     struct total *total = calloc(group->candidates + 1, sizeof *total);
     struct grid *grid = grid_open(COLUMNS);
+    struct rank rank;
+    const bool ranked = rank_make(group, &rank);
     bool printed = false;
-    if (!total || !grid)
+    if (!total || !grid || !ranked)
         goto out;
 
     double operations = 0;
     snprintf(total[0].name.text, sizeof total[0].name.text, "best per layer");
+    total[0].covered = rank.timed;
+    total[0].ns = (double)rank.best_ns;
+    for (size_t c = 0; c < group->candidates; c++)
+        total[1 + c] =
+            (struct total){candidate_name(group->candidate[c]), rank.total[c].covered, (double)rank.total[c].ns};
     for (size_t layer = 0; layer < group->layers; layer++) {
         const struct group_layer *here = &group->layer[layer];
-        const struct record *fastest, *second;
-        rank_layer(group, layer, &fastest, &second);
-        add_timing(&total[0], here, fastest);
-        for (size_t c = 0; c < group->candidates; c++)
-            add_timing(&total[1 + c], here, group->timing[layer * group->candidates + c]);
         operations += here->flops > 0 ? (double)here->count * (double)here->flops : NAN;
     }
-    for (size_t c = 0; c < group->candidates; c++)
-        total[1 + c].name = candidate_name(group->candidate[c]);
     for (size_t row = 0; row < group->candidates + 1; row++)
         if (total[row].covered < group->layers)
             total[row].ns = 0;
@@ -333,6 +310,8 @@ static bool print_totals(FILE *out, const struct group *group)
     printed = grid_print(grid, out, COLUMNS, WIDTH);
     fputc('\n', out);
 out:
+    if (ranked)
+        rank_free(&rank);
     grid_close(grid);
     free(total);
     return printed;

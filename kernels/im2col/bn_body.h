@@ -256,8 +256,8 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
 }
 
 /* Images from the last to the first: what was read last is the likeliest to be in a cache still. Within an image channel by channel:
- * a channel's runs may be a multiple of 4096 bytes apart, and a load whose address agrees with that of a recent store in all but
- * such a multiple waits for it. */
+ * measured faster than run by run; suspected, not shown: a channel's runs may be a multiple of 4096 bytes apart, and a load whose
+ * address agrees with that of a recent store in all but such a multiple waits for it. */
 static void map_channels(const struct bn_call *call, int64_t first, int64_t count, const struct affine *affine)
 {
     const struct convoy_bn *p = call->p;
