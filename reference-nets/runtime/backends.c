@@ -152,13 +152,6 @@ void backends_spent_reset(struct backends *backends)
     memset(backends->spent_ns, 0, sizeof backends->spent_ns);
 }
 
-void backends_sync(struct backends *backends)
-{
-    for (const struct opened *opened = backends->opened; opened; opened = opened->next)
-        if (opened->instance && opened->instance->ops->sync)
-            (void)opened->instance->ops->sync(opened->instance, NULL);
-}
-
 static convoy_status open_variant(struct backends *backends, const char *name, struct convoy_instance **instance,
                                   struct convoy_error *err)
 {
@@ -337,21 +330,6 @@ void op_close(struct op *op)
 const char *op_backend(const struct op *op)
 {
     return op->planned->opened->name;
-}
-
-const char *op_algorithm(const struct op *op)
-{
-    return op->planned->info.algorithm;
-}
-
-int64_t op_workspace_bytes(const struct op *op)
-{
-    return (int64_t)op->planned->info.workspace_bytes;
-}
-
-int64_t op_prepared_bytes(const struct op *op)
-{
-    return (int64_t)op->planned->info.prepared_bytes;
 }
 
 static const enum tensor_access access_of[] = {

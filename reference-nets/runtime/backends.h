@@ -42,7 +42,6 @@ uint32_t backends_threads(const struct backends *backends);
 void backends_spend(struct backends *backends, enum spent spent, int64_t ns);
 const int64_t *backends_spent_ns(const struct backends *backends); /* [SPENT_COUNT], since the last reset */
 void backends_spent_reset(struct backends *backends);
-void backends_sync(struct backends *backends); /* waits for all devices */
 
 /* Whether the backend that is the first choice for a problem takes it: a variation of a problem, such as a folded ReLU, is not
  * worth another backend. False where nothing is chosen. */
@@ -58,9 +57,6 @@ convoy_status op_open(struct backends *backends, const union problem *problem, e
                       struct convoy_error *err);
 void op_close(struct op *op);
 const char *op_backend(const struct op *op); /* "winograd:f4"                                          */
-const char *op_algorithm(const struct op *op);
-int64_t op_workspace_bytes(const struct op *op);
-int64_t op_prepared_bytes(const struct op *op);
 
 /* Runs it. slot: CONVOY_NSLOTS tensors, NULL where unused; access follows from the slot's role. */
 convoy_status op_run(struct op *op, struct tensor *const slot[CONVOY_NSLOTS], struct convoy_error *err);

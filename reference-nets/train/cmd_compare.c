@@ -90,7 +90,7 @@ static convoy_status run_one(struct comparison *c, int32_t which, struct convoy_
     struct session session = {0};
     struct result *result = &c->result[which];
     settings.backend = result->name;
-    convoy_status status = session_data(&settings, true, &session, err);
+    convoy_status status = session_data(&settings, &session, err);
     if (!status)
         status = session_open(&settings, true, &session, err);
     if (!status)

@@ -48,7 +48,7 @@ int command_eval(const struct settings *settings)
     struct convoy_error err = error_none();
     struct outcome outcome = {0};
     double accuracy = 0;
-    convoy_status status = session_data(settings, false, &session, &err);
+    convoy_status status = session_data(settings, &session, &err);
     if (!status)
         status = session_open(settings, false, &session, &err);
     if (!status)

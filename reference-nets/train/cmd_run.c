@@ -41,9 +41,8 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static bool talks(const struct run *run)
+static bool talks(void)
 {
-    (void)run;
     return ranks_me() == 0;
 }
 
@@ -59,7 +58,7 @@ static convoy_status in_out(const struct run *run, const char *name, char path[4
 static convoy_status save_state(struct run *run, struct convoy_error *err)
 {
     char path[4096];
-    if (!run->session.settings->out || !talks(run))
+    if (!run->session.settings->out || !talks())
         return CONVOY_OK;
     const convoy_status status = in_out(run, "state.safetensors", path, err);
     return status ? status : checkpoint_save_state(path, &run->session.model, run->session.optim, &run->progress, err);
@@ -68,7 +67,7 @@ static convoy_status save_state(struct run *run, struct convoy_error *err)
 static convoy_status save_weights(struct run *run, const char *name, struct convoy_error *err)
 {
     char path[4096];
-    if (!run->session.settings->out || !talks(run))
+    if (!run->session.settings->out || !talks())
         return CONVOY_OK;
     const convoy_status status = in_out(run, name, path, err);
     return status ? status : checkpoint_save_weights(path, &run->session.model, err);
@@ -133,7 +132,7 @@ static void show(struct run *run, int64_t batch)
 static void check_first_loss(const struct run *run, const struct outcome *first)
 {
     const double expected = log((double)run->session.net.layer[run->session.net.head[0].layer].out.c);
-    if (run->session.settings->loss.kind != LOSS_XENT || run->session.settings->load.count || !talks(run))
+    if (run->session.settings->loss.kind != LOSS_XENT || run->session.settings->load.count || !talks())
         return;
     printf("initial loss %.4f, ln(classes) is %.4f%s\n", first->loss, expected,
            first->loss > 2 * expected ? ": suspiciously high; is the initialisation or the scale of the data right?" : "");
@@ -189,9 +188,9 @@ static void fill_row(const struct run *run, const struct outcome *val, struct me
     row->spent_share[SPENT_REST] = 1 - row->spent_share[SPENT_CONV] - row->spent_share[SPENT_POOL] - row->spent_share[SPENT_BN];
 }
 
-static void print_row(const struct run *run, const struct metrics_row *r)
+static void print_row(const struct metrics_row *r)
 {
-    if (!talks(run))
+    if (!talks())
         return;
     printf("epoch %lld: loss %.4f accuracy %.2f %%, validation loss %.4f accuracy %.2f %%, %.0f images/s, conv %.0f %% pool %.0f "
            "%% bn %.0f %% rest "
@@ -225,7 +224,7 @@ static convoy_status end_epoch(struct run *run, struct convoy_error *err)
     row.val_accuracy5 = val.counted ? (double)val.correct5 / (double)val.counted : 0;
     run->best_accuracy = fmax(run->best_accuracy, row.val_accuracy);
     run->reached = run->session.settings->target_accuracy > 0 && row.val_accuracy >= run->session.settings->target_accuracy;
-    print_row(run, &row);
+    print_row(&row);
     status = metrics_epoch(run->metrics, &row, err);
     schedule_observe(&run->schedule, &p->schedule, val.loss);
     p->bad_epochs = val.loss < p->best ? 0 : p->bad_epochs + 1;
@@ -279,7 +278,7 @@ static void prepare_schedule(struct run *run)
 static void introduce(const struct run *run)
 {
     const struct session *s = &run->session;
-    if (!talks(run))
+    if (!talks())
         return;
     printf("%s: %lld parameters, %lld multiply-adds an image; %s: %lld training and %lld validation samples; batch %d%s, %u "
            "threads, "
@@ -292,7 +291,7 @@ static void introduce(const struct run *run)
 
 static convoy_status open_run(const struct settings *settings, struct run *run, struct convoy_error *err)
 {
-    convoy_status status = session_data(settings, true, &run->session, err);
+    convoy_status status = session_data(settings, &run->session, err);
     if (!status)
         status = session_open(settings, true, &run->session, err);
     if (!status)
@@ -305,8 +304,8 @@ static convoy_status open_run(const struct settings *settings, struct run *run, 
     introduce(run);
     status = resume(run, err);
     if (!status)
-        status = metrics_open(talks(run) ? settings->out : NULL, settings->resume ? run->progress.epoch : -1, settings->wall_time,
-                              talks(run) && !settings->quiet, &run->metrics, err);
+        status = metrics_open(talks() ? settings->out : NULL, settings->resume ? run->progress.epoch : -1, settings->wall_time,
+                              talks() && !settings->quiet, &run->metrics, err);
     return status;
 }
 
@@ -329,7 +328,7 @@ static int conclude(struct run *run, convoy_status status, struct convoy_error *
                 settings->out ? "; the state is saved, --resume goes on" : "");
         return TRAIN_INTERRUPTED;
     }
-    status = write_filters(&run->session, talks(run) ? run->metrics : NULL, run->progress.step, err);
+    status = write_filters(&run->session, talks() ? run->metrics : NULL, run->progress.step, err);
     if (status)
         return train_failed(status, err);
     if (settings->target_accuracy > 0 && !run->reached) {

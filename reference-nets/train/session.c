@@ -41,9 +41,8 @@ static convoy_status moments(struct session *session, struct convoy_error *err)
 }
 
 /* Normalising by the training set, also when only the test set is judged: its moments are read again. */
-convoy_status session_data(const struct settings *settings, bool training, struct session *session, struct convoy_error *err)
+convoy_status session_data(const struct settings *settings, struct session *session, struct convoy_error *err)
 {
-    (void)training;
     const struct net_extent image = settings->catalog.image;
     convoy_status status = dataset_open(settings->data, DATASET_TRAIN, image.c, image.h, image.w, &session->train_whole, err);
     if (!status)

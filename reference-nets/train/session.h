@@ -32,7 +32,7 @@ struct outcome {
 };
 
 /* Data sets as the settings say; the network's image and classes follow them where the settings leave them open. */
-convoy_status session_data(const struct settings *settings, bool training, struct session *session, struct convoy_error *err);
+convoy_status session_data(const struct settings *settings, struct session *session, struct convoy_error *err);
 /* Network, first values or loaded weights, backends. After session_data where there is data. */
 convoy_status session_open(const struct settings *settings, bool training, struct session *session, struct convoy_error *err);
 convoy_status session_train(struct session *session, struct convoy_error *err); /* exec, optimizer, batches  */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum option_type { TYPE_TEXT, TYPE_LIST, TYPE_INT, TYPE_REAL, TYPE_FLOAT, TYPE_FLAG, TYPE_OWN };
+enum option_type { TYPE_TEXT, TYPE_LIST, TYPE_INT, TYPE_INT32, TYPE_REAL, TYPE_FLOAT, TYPE_FLAG, TYPE_OWN };
 
 struct option {
     const char *name, *value, *help; /* value: its name in help; NULL for flags                             */
@@ -97,6 +97,10 @@ enum {
     {                                                                                                                            \
         ANY(n, v, c, TYPE_INT, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi                               \
     }
+#define INT32(n, v, c, m, lo, hi, h)                                                                                             \
+    {                                                                                                                            \
+        ANY(n, v, c, TYPE_INT32, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi                             \
+    }
 #define REAL(n, v, c, m, lo, hi, h)                                                                                              \
     {                                                                                                                            \
         ANY(n, v, c, TYPE_REAL, h), .offset = offsetof(struct settings, m), .least = lo, .most = hi                              \
@@ -112,7 +116,7 @@ enum {
 
 static const struct option options[] = {
     OWN("--input", "CxHxW", BUILDS, set_input, "extents of the image (the network's own)"),
-    INT("--classes", "N", BUILDS, catalog.classes, 1, 1 << 20, "classes (those of the data, else the network's own)"),
+    INT32("--classes", "N", BUILDS, catalog.classes, 1, 1 << 20, "classes (those of the data, else the network's own)"),
     REAL("--width", "X", BUILDS, catalog.width, 1e-3, 64, "factor on the channels (1)"),
     TEXT("--data", "DIR", READS, data,
          "MNIST-like IDX files, CIFAR binaries, CSV, or folders of pictures; 'made': a made set (made)"),
@@ -143,12 +147,12 @@ static const struct option options[] = {
     REAL("--clip-value", "X", TRAINS, optim.clip_value, 0, 1e9, "limit on every gradient (none)"),
     OWN("--schedule", "NAME", FOR_RUN, set_schedule, "constant, step, multistep, exp, poly, inv, cosine, plateau (constant)"),
     REAL("--gamma", "X", FOR_RUN, schedule.gamma, 0, 1e6, "factor of step, multistep, exp, inv, plateau (0.1)"),
-    INT("--step-epochs", "N", FOR_RUN, schedule.every, 1, 1e6, "epochs between steps, or of a cosine period before a restart"),
+    INT32("--step-epochs", "N", FOR_RUN, schedule.every, 1, 1e6, "epochs between steps, or of a cosine period before a restart"),
     REAL("--restart-factor", "X", FOR_RUN, schedule.factor, 1, 100, "each cosine period is X times as long as the last (1)"),
     OWN("--milestones", "N,N,...", FOR_RUN, set_milestones, "epochs of multistep"),
     REAL("--power", "X", FOR_RUN, schedule.power, 0, 100, "of poly and inv (1)"),
     REAL("--lr-least", "X", FOR_RUN, schedule.least, 0, 1e6, "where cosine ends (0)"),
-    INT("--lr-patience", "N", FOR_RUN, schedule.patience, 0, 1e6, "epochs without improvement before plateau steps (3)"),
+    INT32("--lr-patience", "N", FOR_RUN, schedule.patience, 0, 1e6, "epochs without improvement before plateau steps (3)"),
     REAL("--warmup", "X", FOR_RUN, warmup_epochs, 0, 1e6, "epochs in which the rate grows from 0"),
     OWN("--init", "NAME", TRAINS, set_init,
         "he-normal, he-uniform, xavier-normal, xavier-uniform, gaussian, orthonormal, lsuv (he-normal)"),
@@ -157,7 +161,7 @@ static const struct option options[] = {
     OWN("--loss", "NAME", READS, set_loss, "xent, bce, mse, l1, huber, hinge (xent)"),
     FLOAT("--label-smoothing", "X", TRAINS, loss.smoothing, 0, 0.99, "of xent and bce (0)"),
     INT("--seed", "N", COMPUTES, seed, 0, 1e15, "of everything that is drawn (1)"),
-    INT("--pad-crop", "N", FOR_RUN, augment.pad_crop, 0, 4096, "augmentation: pad by N pixels, crop at random"),
+    INT32("--pad-crop", "N", FOR_RUN, augment.pad_crop, 0, 4096, "augmentation: pad by N pixels, crop at random"),
     FLAG("--resized-crop", FOR_RUN, augment.resized_crop, "augmentation: random area and aspect"),
     FLAG("--flip", FOR_RUN, augment.flip, "augmentation: left to right"),
     FLOAT("--rotate", "X", FOR_RUN, augment.rotate_degrees, 0, 180, "augmentation: up to X degrees"),
@@ -166,7 +170,7 @@ static const struct option options[] = {
     FLOAT("--brightness", "X", FOR_RUN, augment.brightness, 0, 1, "augmentation: up to this share"),
     FLOAT("--contrast", "X", FOR_RUN, augment.contrast, 0, 1, "augmentation: up to this share"),
     FLOAT("--colour", "X", FOR_RUN, augment.colour, 0, 1, "augmentation: up to this share in each channel"),
-    INT("--cutout", "N", FOR_RUN, augment.cutout, 0, 4096, "augmentation: a square of N pixels set to the mean"),
+    INT32("--cutout", "N", FOR_RUN, augment.cutout, 0, 4096, "augmentation: a square of N pixels set to the mean"),
     FLOAT("--mixup", "ALPHA", FOR_RUN, augment.mixup_alpha, 0, 100, "mixes pairs of samples, lambda ~ Beta(ALPHA, ALPHA)"),
     LIST("--load", "FILE", FOR_RUN | FOR_EVAL | FOR_COMPARE, load,
          "weights to start from (safetensors); eval: repeat it for the mean of several"),
@@ -198,25 +202,6 @@ static const struct option options[] = {
     FLAG("--help", ~0u, help, "this text"),
 };
 
-/* The integers behind TYPE_INT are of several widths. */
-static const size_t narrow[] = {
-    offsetof(struct settings, catalog.classes),   offsetof(struct settings, augment.pad_crop),
-    offsetof(struct settings, augment.cutout),    offsetof(struct settings, schedule.every),
-    offsetof(struct settings, schedule.patience),
-};
-
-static void put_int(struct settings *settings, size_t offset, double value)
-{
-    char *at = (char *)settings + offset;
-    for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++) {
-        if (narrow[i] == offset) {
-            *(int32_t *)(void *)at = (int32_t)value;
-            return;
-        }
-    }
-    *(int64_t *)(void *)at = (int64_t)value;
-}
-
 static void put_list(struct settings_list *list, const char *text)
 {
     if (list->count < SETTINGS_LIST)
@@ -240,12 +225,14 @@ static convoy_status put_value(struct settings *settings, const struct option *o
                      : CONVOY_OK;
     }
     const double value = strtod(text, &end);
-    if (end == text || *end || !(value >= option->least && value <= option->most) ||
-        (option->type == TYPE_INT && value != floor(value)))
+    const bool whole = option->type == TYPE_INT || option->type == TYPE_INT32;
+    if (end == text || *end || !(value >= option->least && value <= option->most) || (whole && value != floor(value)))
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: '%.60s' is no %snumber from %g to %g", option->name, text,
-                           option->type == TYPE_INT ? "whole " : "", option->least, option->most);
+                           whole ? "whole " : "", option->least, option->most);
     if (option->type == TYPE_INT)
-        put_int(settings, option->offset, value);
+        *(int64_t *)(void *)at = (int64_t)value;
+    else if (option->type == TYPE_INT32)
+        *(int32_t *)(void *)at = (int32_t)value;
     else if (option->type == TYPE_FLOAT)
         *(float *)(void *)at = (float)value;
     else
