@@ -41,6 +41,7 @@ struct worker {
     struct opened opened[MAX_INSTANCES];
     size_t opened_count;
     struct bench_case *bench[MAX_BENCHES];
+    struct host *host[MAX_BENCHES]; /* of each case */
 };
 
 static void reply(const struct worker *worker, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -243,6 +244,25 @@ static convoy_status serve_verify(struct worker *worker, char **field, size_t fi
     return CONVOY_OK;
 }
 
+/* Plans, prepares and calibrates the case of an "open" request. */
+static convoy_status open_case(const struct opened *opened, const union problem *problem, char **field, struct bench_case **bench,
+                               struct bench_info *info, struct transfer *transfer, struct convoy_error *err)
+{
+    const struct convoy_host *host = host_table(opened->host);
+    convoy_status status = opened->instance->ops->supports(opened->instance, &problem->head, err);
+    if (status == CONVOY_OK)
+        status = bench_open(opened->instance, host, problem, whole(field[3]), (int64_t)whole(field[4]), whole(field[5]),
+                            whole(field[6]), bench, info, err);
+    if (status != CONVOY_OK)
+        return status;
+    status = transfer_measure(opened->instance, host, problem, transfer, err);
+    if (status != CONVOY_OK)
+        bench_close(*bench);
+    return status;
+}
+
+/* Threads are awake while a case is timed and sleep before the answer is sent: spinning ones would take a processor from the next
+ * case, which may be another variant's in this process. */
 static convoy_status serve_open(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
     (void)fields;
@@ -256,22 +276,15 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     convoy_status status = problem_parse(field[7], &problem, err);
     if (status == CONVOY_OK)
         status = open_instance(worker, field[1], (uint32_t)whole(field[2]), &opened, err);
-    struct bench_info info;
-    if (status == CONVOY_OK)
-        host_stay_awake(opened->host, 1);
-    if (status == CONVOY_OK)
-        status = opened->instance->ops->supports(opened->instance, &problem.head, err);
-    if (status == CONVOY_OK)
-        status = bench_open(opened->instance, host_table(opened->host), &problem, whole(field[3]), (int64_t)whole(field[4]),
-                            whole(field[5]), whole(field[6]), &worker->bench[id], &info, err);
-    if (status != CONVOY_OK) {
-        worker->bench[id] = NULL;
+    if (status != CONVOY_OK)
         return status;
-    }
+    struct bench_info info;
     struct transfer transfer;
-    status = transfer_measure(opened->instance, host_table(opened->host), &problem, &transfer, err);
+    worker->host[id] = opened->host;
+    host_stay_awake(opened->host, 1);
+    status = open_case(opened, &problem, field, &worker->bench[id], &info, &transfer, err);
+    host_stay_awake(opened->host, 0);
     if (status != CONVOY_OK) {
-        bench_close(worker->bench[id]);
         worker->bench[id] = NULL;
         return status;
     }
@@ -299,7 +312,10 @@ static convoy_status serve_batch(struct worker *worker, char **field, size_t fie
     if (!bench)
         return CONVOY_INVALID;
     struct bench_sample sample = {0};
+    struct host *host = worker->host[bench - worker->bench];
+    host_stay_awake(host, 1);
     const convoy_status status = bench_batch(*bench, &sample, err);
+    host_stay_awake(host, 0);
     const struct interference *seen = &sample.interference;
     if (status == CONVOY_OK)
         reply(worker, "ok\t%.17g\t%.17g\t%lld\t%lld\t%lld\t%lld\t%lld\t%lld\t%.3g\t%lld\t%d", sample.mean_ns, sample.min_ns,
@@ -344,7 +360,10 @@ static convoy_status serve_phases(struct worker *worker, char **field, size_t fi
     const struct convoy_profiler *profiler =
         worker->plugin->extension ? worker->plugin->extension(CONVOY_PROFILE_ID) : NULL;
     struct phases phases = {{0}};
+    struct host *host = worker->host[bench - worker->bench];
+    host_stay_awake(host, 1);
     const convoy_status status = profiler ? bench_phases(*bench, profiler, &phases, err) : CONVOY_OK;
+    host_stay_awake(host, 0);
     char text[RECORD_PHASES_BYTES];
     phases_print(&phases, text, sizeof text);
     if (status == CONVOY_OK)

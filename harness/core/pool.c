@@ -66,8 +66,7 @@ struct pool *pool_open(unsigned threads)
     struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof *pool);
     if (!pool)
         return NULL;
-    *pool = (struct pool){.threads = threads};
-    pool_stay_awake(pool, 0);
+    *pool = (struct pool){.threads = threads, .flags = PTHREADPOOL_FLAG_YIELD_WORKERS};
     if (pthread_mutex_init(&pool->running, NULL) != 0)
         goto free_pool;
     if (threads > 1) {
@@ -93,11 +92,6 @@ void pool_close(struct pool *pool)
         pthreadpool_destroy(pool->workers);
     pthread_mutex_destroy(&pool->running);
     free(pool);
-}
-
-void pool_stay_awake(struct pool *pool, int awake)
-{
-    pool->flags = awake && pool->threads <= (unsigned)get_nprocs() ? 0 : PTHREADPOOL_FLAG_YIELD_WORKERS;
 }
 
 unsigned pool_threads(const struct pool *pool)
@@ -162,4 +156,17 @@ void pool_run(struct pool *pool, void (*task)(void *context, size_t i, size_t wo
         (void)atomic_load_explicit(&pool->next, memory_order_acquire);
     }
     pthread_mutex_unlock(&pool->running);
+}
+
+static void do_nothing(void *context, size_t i, size_t worker)
+{
+    (void)context;
+    (void)i;
+    (void)worker;
+}
+
+void pool_stay_awake(struct pool *pool, int awake)
+{
+    pool->flags = awake && pool->threads <= (unsigned)get_nprocs() ? 0 : PTHREADPOOL_FLAG_YIELD_WORKERS;
+    pool_run(pool, do_nothing, NULL, pool->threads); /* workers wait as the last loop told them to */
 }
