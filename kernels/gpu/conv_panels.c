@@ -4,8 +4,7 @@
 
 static int64_t chunk_bytes(const struct planner *planner)
 {
-    const int64_t wanted = planner->device->cpu_family ? (int64_t)8 << 20 : (int64_t)128 << 20;
-    return convoy_min(wanted, (int64_t)planner->device->range_bytes);
+    return planner_chunk(planner, planner->device->cpu_family ? (int64_t)8 << 20 : (int64_t)128 << 20);
 }
 
 static int64_t panels_bytes(int64_t groups, int64_t items, int64_t width, int64_t depth)

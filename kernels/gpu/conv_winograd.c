@@ -7,7 +7,7 @@ struct modules {
     enum gpu_module_id weights, input, output;
 };
 
-static struct gpu_winograd shape_of(const struct convoy_conv *p, int32_t m, int64_t images)
+static struct gpu_winograd shape_of(const struct convoy_conv *p, int32_t m)
 {
     const bool forward = p->head.op == CONVOY_CONV_FWD;
     const int32_t c = p->c / p->groups, k = p->k / p->groups;
@@ -30,10 +30,8 @@ static struct gpu_winograd shape_of(const struct convoy_conv *p, int32_t m, int6
         s.flags = ((p->head.flags & CONVOY_WITH_BIAS) ? GPU_BIAS : 0) | ((p->head.flags & CONVOY_WITH_RELU) ? GPU_RELU : 0);
     s.tiles_h = (int)convoy_ceil_div(s.oh, m);
     s.tiles_w = (int)convoy_ceil_div(s.ow, m);
-    s.tiles = (int)(images * s.tiles_h * s.tiles_w);
     SET_DIVISOR(&s, image, (int64_t)s.tiles_h * s.tiles_w);
     SET_DIVISOR(&s, row, s.tiles_w);
-    SET_DIVISOR(&s, tiles, s.tiles);
     SET_DIVISOR(&s, c, s.c);
     return s;
 }
@@ -80,6 +78,74 @@ static struct array transform_weights(struct planner *planner, const struct conv
     return u;
 }
 
+/* Tiles of one launch, in images that one bind reaches. */
+struct chunk {
+    int64_t image, images; /* those that hold the tiles */
+    int64_t tile, tiles;   /* of these images */
+};
+
+static struct array workspace_array(struct planner *planner, int64_t floats)
+{
+    const uint64_t bytes = (uint64_t)floats * 4;
+    return (struct array){CONVOY_WORKSPACE, planner_workspace(planner, bytes), bytes};
+}
+
+static void bind_tiles(struct planner *planner, struct gpu_step *step, uint32_t at, uint32_t slot, uint32_t access,
+                       const struct chunk *chunk, int64_t image)
+{
+    planner_bind(planner, step, at, slot, access, (uint64_t)(chunk->image * image * 4), (uint64_t)(chunk->images * image * 4));
+}
+
+struct fast { /* what is the same for all chunks of a pass */
+    const struct modules *modules;
+    struct gpu_winograd shape;
+    struct panels panels;
+    int32_t points;
+    int64_t in_image, out_image; /* floats */
+    struct array u, v, product;
+};
+
+static void chunk_steps(struct planner *planner, const struct convoy_conv *p, const struct fast *fast, const struct chunk *chunk)
+{
+    const bool forward = p->head.op == CONVOY_CONV_FWD;
+    const struct panels *const panels = &fast->panels;
+    struct gpu_winograd s = fast->shape;
+    s.tiles = (int)chunk->tiles;
+    s.tile_first = (int)chunk->tile;
+    s.panels = (int)convoy_ceil_div(s.tiles, panels->col);
+    SET_DIVISOR(&s, tiles, s.tiles);
+    SET_DIVISOR(&s, panel, s.panels);
+
+    struct gpu_winograd input = s;
+    input.count = s.groups * s.panels * panels->col * s.c;
+    input.pitch = input.count;
+    planner->phase = CONVOY_PHASE_INPUT_TRANSFORM;
+    struct gpu_step *step = planner_flat(planner, fast->modules->input, input.count);
+    step->params.winograd = input;
+    step->constant[0] = panels->col;
+    bind_tiles(planner, step, 0, forward ? CONVOY_X : CONVOY_DY, GPU_READ, chunk, fast->in_image);
+    planner_bind(planner, step, 1, fast->v.slot, GPU_WRITE, fast->v.offset, fast->v.bytes);
+
+    struct gpu_conv multiply = {
+        .groups = fast->points * s.groups, .rows = s.k, .cols = s.tiles, .depth = s.c, .splits = 1, .oh = 1, .ow = 1};
+    SET_DIVISOR(&multiply, plane, 1);
+    SET_DIVISOR(&multiply, row, 1);
+    planner->phase = CONVOY_PHASE_MULTIPLY;
+    step = panels_product(planner, panels, &multiply, false, &fast->u, &fast->v);
+    planner_bind(planner, step, 3, fast->product.slot, GPU_WRITE, fast->product.offset, fast->product.bytes);
+
+    struct gpu_winograd output = s;
+    output.count = s.groups * s.k * s.tiles;
+    output.pitch = output.count;
+    planner->phase = CONVOY_PHASE_OUTPUT_TRANSFORM;
+    step = planner_flat(planner, fast->modules->output, output.count);
+    step->params.winograd = output;
+    planner_bind(planner, step, 0, fast->product.slot, GPU_READ, fast->product.offset, fast->product.bytes);
+    if (s.flags & GPU_BIAS)
+        planner_bind(planner, step, 1, CONVOY_BIAS, GPU_READ, 0, (uint64_t)p->k * 4);
+    bind_tiles(planner, step, 2, forward ? CONVOY_Y : CONVOY_DX, GPU_WRITE, chunk, fast->out_image);
+}
+
 void winograd_pass(struct planner *planner, const struct convoy_conv *p)
 {
     static const struct modules modules[] = {
@@ -88,63 +154,38 @@ void winograd_pass(struct planner *planner, const struct convoy_conv *p)
     };
     if (!supported(planner, p))
         return;
-    const bool forward = p->head.op == CONVOY_CONV_FWD;
     const int32_t m = choose_tile(p), points = (m + 2) * (m + 2);
-    struct gpu_winograd s = shape_of(p, m, 1);
-    const int64_t in_image = (int64_t)s.groups * s.c * s.h * s.w, out_image = (int64_t)s.groups * s.k * s.oh * s.ow;
-    const int64_t image_tiles = (int64_t)s.tiles_h * s.tiles_w;
-    const int64_t target = planner->device->cpu_family ? (int64_t)32 << 20 : (int64_t)256 << 20;
-    const int64_t intermediate = points * s.groups * convoy_max(s.c, s.k) * image_tiles * 4;
-    int64_t images = planner_slice(planner, p->n, convoy_max(convoy_max(in_image, out_image) * 4, intermediate * 5 / 4), 1);
-    images = convoy_max(1, convoy_min(images, target / intermediate));
+    const struct gpu_winograd s = shape_of(p, m);
+    struct fast fast = {
+        .modules = &modules[m],
+        .shape = s,
+        .points = points,
+        .in_image = (int64_t)s.groups * s.c * s.h * s.w,
+        .out_image = (int64_t)s.groups * s.k * s.oh * s.ow,
+    };
     planner->program->numerics.kind = CONVOY_NUM_WINOGRAD;
     planner->program->numerics.m = (uint32_t)m;
     planner->program->numerics.r = 3;
     planner->program->numerics.points = CONVOY_POINTS_GOOD;
     snprintf(planner->program->algorithm, sizeof planner->program->algorithm, "F(%dx%d,3x3)", m, m);
 
-    const struct panels panels = planner_panels(planner, s.k, images * image_tiles);
-    const struct array u = transform_weights(planner, p, &s, points, panels.row, modules[m].weights);
-    const int64_t panel_count = convoy_ceil_div(images * image_tiles, panels.col);
-    struct array v = {.slot = CONVOY_WORKSPACE, .bytes = (uint64_t)(points * s.groups * panel_count * panels.col * s.c * 4)};
-    struct array product = {.slot = CONVOY_WORKSPACE, .bytes = (uint64_t)(points * s.groups * s.k * images * image_tiles * 4)};
-    v.offset = planner_workspace(planner, v.bytes);
-    product.offset = planner_workspace(planner, product.bytes);
-    for (int64_t first = 0; first < p->n && planner->status == CONVOY_OK; first += images) {
-        const int64_t part = convoy_min(images, p->n - first);
-        s = shape_of(p, m, part);
-        s.panels = (int)convoy_ceil_div(s.tiles, panels.col);
-        SET_DIVISOR(&s, panel, s.panels);
-
-        struct gpu_winograd input = s;
-        input.count = s.groups * s.panels * panels.col * s.c;
-        input.pitch = input.count;
-        planner->phase = CONVOY_PHASE_INPUT_TRANSFORM;
-        struct gpu_step *step = planner_flat(planner, modules[m].input, input.count);
-        step->params.winograd = input;
-        step->constant[0] = panels.col;
-        planner_bind(planner, step, 0, forward ? CONVOY_X : CONVOY_DY, GPU_READ, (uint64_t)(first * in_image * 4),
-                     (uint64_t)(part * in_image * 4));
-        planner_bind(planner, step, 1, v.slot, GPU_WRITE, v.offset, v.bytes);
-
-        struct gpu_conv multiply = {
-            .groups = points * s.groups, .rows = s.k, .cols = s.tiles, .depth = s.c, .splits = 1, .oh = 1, .ow = 1};
-        SET_DIVISOR(&multiply, plane, 1);
-        SET_DIVISOR(&multiply, row, 1);
-        planner->phase = CONVOY_PHASE_MULTIPLY;
-        step = panels_product(planner, &panels, &multiply, false, &u, &v);
-        planner_bind(planner, step, 3, product.slot, GPU_WRITE, product.offset, product.bytes);
-
-        struct gpu_winograd output = s;
-        output.count = s.groups * s.k * s.tiles;
-        output.pitch = output.count;
-        planner->phase = CONVOY_PHASE_OUTPUT_TRANSFORM;
-        step = planner_flat(planner, modules[m].output, output.count);
-        step->params.winograd = output;
-        planner_bind(planner, step, 0, product.slot, GPU_READ, product.offset, product.bytes);
-        if (s.flags & GPU_BIAS)
-            planner_bind(planner, step, 1, CONVOY_BIAS, GPU_READ, 0, (uint64_t)p->k * 4);
-        planner_bind(planner, step, 2, forward ? CONVOY_Y : CONVOY_DX, GPU_WRITE, (uint64_t)(first * out_image * 4),
-                     (uint64_t)(part * out_image * 4));
+    const int64_t images = planner_slice(planner, p->n, convoy_max(fast.in_image, fast.out_image) * 4, 1);
+    const int64_t image_tiles = (int64_t)s.tiles_h * s.tiles_w, all = images * image_tiles;
+    const int64_t room = planner_chunk(planner, planner->device->cpu_family ? (int64_t)32 << 20 : (int64_t)256 << 20);
+    fast.panels = planner_panels(planner, s.k, all);
+    const int64_t panel_bytes = (int64_t)points * s.groups * convoy_max(s.c, s.k) * fast.panels.col * 4;
+    const int64_t panel_count = convoy_max(1, convoy_min(room / panel_bytes, convoy_ceil_div(all, fast.panels.col)));
+    const int64_t tiles = convoy_min(panel_count * fast.panels.col, all);
+    fast.u = transform_weights(planner, p, &s, points, fast.panels.row, modules[m].weights);
+    fast.v = workspace_array(planner, points * s.groups * panel_count * fast.panels.col * s.c);
+    fast.product = workspace_array(planner, points * s.groups * s.k * tiles);
+    for (int64_t first = 0; first < p->n; first += images) {
+        const int64_t end = convoy_min(images, p->n - first) * image_tiles;
+        for (int64_t from = 0; from < end && planner->status == CONVOY_OK; from += tiles) {
+            struct chunk chunk = {.image = first + from / image_tiles, .tile = from % image_tiles};
+            chunk.tiles = convoy_min(tiles, end - from);
+            chunk.images = convoy_ceil_div(chunk.tile + chunk.tiles, image_tiles);
+            chunk_steps(planner, p, &fast, &chunk);
+        }
     }
 }

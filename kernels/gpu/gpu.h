@@ -44,7 +44,7 @@ struct gpu_device {
     uint32_t align_bytes;     /* of ranges inside the workspace and the prepared weights: a power of 2, at least 64 */
     uint32_t cores;           /* compute units; 0: unknown */
     uint64_t range_bytes;     /* the most that one bind may cover */
-    uint64_t workspace_bytes; /* the most workspace that a program may ask for */
+    uint64_t workspace_bytes; /* the most workspace and prepared weights together that a program may ask for */
 };
 
 /* ---- programs ---- */
@@ -76,8 +76,7 @@ struct gpu_program {
     uint64_t workspace_bytes, prepared_bytes;
     uint32_t reads, writes; /* bit 1u << slot: what execute needs, workspace and prepared apart */
     struct convoy_numerics numerics;
-    char algorithm[40]; /* at most 22 characters, so that a backend can add where it runs */ /* at most 22 characters, so that a
-                                                                                                backend can add where it runs */
+    char algorithm[40]; /* what runs, at most 22 characters, so that a backend can add where it runs */
 };
 
 /* Algorithms by name, the default first, NULL-ended: the plugin's list of variants. */
@@ -86,11 +85,19 @@ enum gpu_variant { GPU_GEMM, GPU_WINOGRAD, GPU_DIRECT, GPU_IM2COL, GPU_VARIANT_C
 /* Variant of that name (NULL or "": the default), or GPU_VARIANT_COUNT. [any] */
 enum gpu_variant gpu_variant_find(const char *name);
 
-/* Plans `problem` for `device`. CONVOY_OK fills *program, which gpu_program_free empties; otherwise nothing is held. With a NULL
- * program only says whether it could. [any] */
+/* Variables that overrule limits: CONVOY_GPU_FAMILY, CONVOY_GPU_RANGE, CONVOY_GPU_WORKSPACE; see README.md. [any] */
+void gpu_device_overrule(struct gpu_device *device);
+
+/* Plans `problem` for `device`. What does not fit its limits is planned with smaller chunks, then as an algorithm that needs less
+ * ("direct, no room"). CONVOY_OK fills *program, which gpu_program_free empties; otherwise nothing is held. With a NULL program
+ * only says whether it could. [any] */
 convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                                struct gpu_program *program, struct convoy_error *err);
 void gpu_program_free(struct gpu_program *program);
+/* The same, and tries whether `memory` has room for workspace and prepared weights at present; where it has none, plans for
+ * less. [instance] */
+convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
+                              struct convoy_memory *memory, struct gpu_program *program, struct convoy_error *err);
 
 /* Whether two launches need a barrier between them: ranges that overlap, one of them written. The tracker of a backend asks. */
 struct gpu_hazards;

@@ -3,7 +3,7 @@
 #     $(eval $(call use_gpu,NAME))
 # Folders earlier in the alphabet are read first, so this file can be read more than once and takes effect the first time.
 ifndef GPU_OBJ
-GPU_OBJ := $(addprefix $(B)/kernels/gpu/,modules.o program.o plan.o conv.o conv_tiles.o conv_panels.o conv_direct.o conv_winograd.o \
+GPU_OBJ := $(addprefix $(B)/kernels/gpu/,modules.o device.o program.o plan.o conv.o conv_tiles.o conv_panels.o conv_direct.o conv_winograd.o \
     pool.o bn.o eltwise.o hazards.o)
 $(GPU_OBJ): PRIVATE_CPP = -Iharness/include
 $(GPU_OBJ): PRIVATE_OPT = -O2

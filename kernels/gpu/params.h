@@ -69,13 +69,14 @@ struct gpu_conv {
 #define GPU_RELU 2
 #define GPU_ADD 4 /* to what the output holds */
 
-/* text/winograd*: tiles of M x M outputs over n images, c and k channels per group. Weights: `tiles` panels of output channels
+/* text/winograd*: tiles of M x M outputs of images, c and k channels per group. Weights: `tiles` panels of output channels
  * per group. Input: `panels` panels of tiles per group. */
 struct gpu_winograd {
     int count; /* invocations with work */
     int c, k, groups, h, w, oh, ow;
     int off_h, off_w;            /* input row and column of tile 0 */
-    int tiles, tiles_h, tiles_w; /* n*tiles_h*tiles_w */
+    int tiles, tile_first;       /* of this launch; where they start among the n*tiles_h*tiles_w */
+    int tiles_h, tiles_w;
     int panels;                  /* per group */
     int pitch;                   /* floats between points */
     int w_m, w_c, w_group, flip; /* weights as in gpu_conv; flip 1 turns the kernel round */

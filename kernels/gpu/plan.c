@@ -144,24 +144,84 @@ static void make(struct planner *planner, enum gpu_variant variant, const struct
     }
 }
 
+/* What takes the place of an algorithm for which there is no room. Direct sums have nothing to lay out. */
+static const enum gpu_variant smaller[GPU_VARIANT_COUNT] = {
+    [GPU_GEMM] = GPU_DIRECT,
+    [GPU_WINOGRAD] = GPU_GEMM,
+    [GPU_DIRECT] = GPU_DIRECT,
+    [GPU_IM2COL] = GPU_DIRECT,
+};
+enum { SHRINK_STEP = 2, SHRINK_MOST = 12 };
+
+/* Plans with ever smaller chunks as long as that is what is missing; true: it is still missing. */
+static bool make_shrinking(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
+                           struct gpu_program *made, convoy_status *status, struct convoy_error *err)
+{
+    for (uint32_t shrink = 0;; shrink += SHRINK_STEP) {
+        struct planner planner = {
+            .device = device, .program = made, .phase = CONVOY_PHASE_MULTIPLY, .shrink = shrink, .err = err};
+        *made = (struct gpu_program){
+            .numerics = {.kind = CONVOY_NUM_STATS,
+                         .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT | CONVOY_MAY_FLUSH_DENORMALS}};
+        make(&planner, variant, problem);
+        *status = planner.status;
+        if (!planner.crowded || shrink == SHRINK_MOST)
+            return planner.crowded;
+        gpu_program_free(made);
+    }
+}
+
 convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                                struct gpu_program *program, struct convoy_error *err)
 {
     convoy_status status = check_problem(problem, err);
     if (status != CONVOY_OK)
         return status;
-    struct gpu_program made = {
-        .numerics = {.kind = CONVOY_NUM_STATS,
-                     .flags = CONVOY_DETERMINISTIC | CONVOY_THREAD_INVARIANT | CONVOY_MAY_FLUSH_DENORMALS},
-    };
-    struct planner planner = {.device = device, .program = &made, .phase = CONVOY_PHASE_MULTIPLY, .err = err};
-    make(&planner, variant, problem);
-    status = planner.status;
+    struct gpu_program made;
+    enum gpu_variant tried = variant;
+    bool crowded = make_shrinking(device, tried, problem, &made, &status, err);
+    for (; crowded && smaller[tried] != tried; crowded = make_shrinking(device, tried, problem, &made, &status, err)) {
+        gpu_program_free(&made);
+        tried = smaller[tried];
+    }
+    if (tried != variant) /* what runs is told in every report */
+        strncat(made.algorithm, ", no room", sizeof made.algorithm - strlen(made.algorithm) - 1);
     if (status != CONVOY_OK || !program)
         gpu_program_free(&made);
     else
         *program = made;
     return status;
+}
+
+static convoy_status try_room(struct convoy_memory *memory, const struct gpu_program *program, struct convoy_error *err)
+{
+    struct convoy_buffer *workspace = NULL, *prepared = NULL;
+    convoy_status status = memory->alloc(memory, program->workspace_bytes, &workspace, err);
+    if (status != CONVOY_OK)
+        return status;
+    status = memory->alloc(memory, program->prepared_bytes, &prepared, err);
+    if (status == CONVOY_OK)
+        memory->free(memory, prepared);
+    memory->free(memory, workspace);
+    return status;
+}
+
+convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
+                              struct convoy_memory *memory, struct gpu_program *program, struct convoy_error *err)
+{
+    struct gpu_device limited = *device;
+    convoy_status room = CONVOY_OK;
+    do {
+        const convoy_status status = gpu_program_make(&limited, variant, problem, program, err);
+        if (status != CONVOY_OK)
+            return room == CONVOY_OK ? status : room;
+        const uint64_t bytes = program->workspace_bytes + program->prepared_bytes;
+        room = bytes ? try_room(memory, program, err) : CONVOY_OK;
+        limited.workspace_bytes = bytes / 2;
+        if (room != CONVOY_OK)
+            gpu_program_free(program);
+    } while (room == CONVOY_NO_MEMORY);
+    return room;
 }
 
 void gpu_program_free(struct gpu_program *program)

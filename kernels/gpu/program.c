@@ -78,22 +78,34 @@ static uint64_t align_up(const struct planner *planner, uint64_t bytes)
     return (bytes + align - 1) / align * align;
 }
 
-static void check_range(struct planner *planner, uint64_t bytes)
+static void check_room(struct planner *planner, uint64_t bytes)
 {
-    if (bytes > planner->device->range_bytes)
+    const struct gpu_device *const device = planner->device;
+    const struct gpu_program *const program = planner->program;
+    if (planner->status != CONVOY_OK)
+        return;
+    if (bytes > device->range_bytes)
         planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE,
                      "an intermediate array exceeds what this device can bind at a time");
+    else if (program->workspace_bytes > device->workspace_bytes ||
+             program->prepared_bytes > device->workspace_bytes - program->workspace_bytes)
+        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_MEMORY,
+                     "workspace and prepared weights exceed what this device has for them");
+    planner->crowded = planner->status != CONVOY_OK;
+}
+
+int64_t planner_chunk(const struct planner *planner, int64_t wish_bytes)
+{
+    return convoy_min(wish_bytes >> planner->shrink, (int64_t)planner->device->range_bytes);
 }
 
 uint64_t planner_workspace(struct planner *planner, uint64_t bytes)
 {
     const uint64_t at = planner->workspace_used;
-    check_range(planner, bytes);
     planner->workspace_used += align_up(planner, bytes);
     if (planner->workspace_used > planner->program->workspace_bytes)
         planner->program->workspace_bytes = planner->workspace_used;
-    if (planner->workspace_used > planner->device->workspace_bytes)
-        planner_fail(planner, CONVOY_UNSUPPORTED, CONVOY_WHY_MEMORY, "the workspace exceeds the device's memory");
+    check_room(planner, bytes);
     return at;
 }
 
@@ -105,8 +117,8 @@ void planner_reuse(struct planner *planner, uint64_t from)
 uint64_t planner_prepared(struct planner *planner, uint64_t bytes)
 {
     const uint64_t at = planner->program->prepared_bytes;
-    check_range(planner, bytes);
     planner->program->prepared_bytes += align_up(planner, bytes);
+    check_room(planner, bytes);
     return at;
 }
 

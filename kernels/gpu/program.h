@@ -17,6 +17,8 @@ struct planner {
     struct convoy_error *err;
     struct gpu_step scrap; /* what failed calls write to */
     uint64_t workspace_used;
+    uint32_t shrink; /* chunks are cut to 1 / 2^shrink, because the program did not fit before */
+    bool crowded;    /* `status` says that areas do not fit: smaller chunks or another algorithm might */
     struct { /* weights as panels, for later images of the same rows and channels */
         uint64_t offset, bytes;
         int32_t row, col; /* widths of the panels */
@@ -34,6 +36,8 @@ void planner_bind(struct planner *planner, struct gpu_step *step, uint32_t at, u
 /* Offsets of a new area of the workspace or the prepared weights; one area is at most range_bytes. */
 uint64_t planner_workspace(struct planner *planner, uint64_t bytes);
 uint64_t planner_prepared(struct planner *planner, uint64_t bytes);
+/* How much of operands to lay out at a time, `wish` if there is room. */
+int64_t planner_chunk(const struct planner *planner, int64_t wish_bytes);
 /* What the next areas of the workspace overlay, once all steps that use the present ones are made. */
 void planner_reuse(struct planner *planner, uint64_t from);
 /* y[i] = sum of `parts` values, part[i*stride + j*pitch], from the workspace to a slot. */

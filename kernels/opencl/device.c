@@ -37,11 +37,9 @@ static cl_ulong least(cl_ulong a, cl_ulong b)
 static void describe_to_planner(struct device *device)
 {
     const struct candidate *const c = &device->choice;
-    const char *const family = getenv("CONVOY_GPU_FAMILY"); /* "gpu", "cpu": whichever kernels a test wants */
-    const char *const slice = getenv("CONVOY_GPU_RANGE");   /* bytes: the most of one bind, for tests of slices */
     const cl_ulong base_align = c->base_align_bits / 8;
     device->planner = (struct gpu_device){
-        .cpu_family = family ? !strcmp(family, "cpu") : device->software,
+        .cpu_family = device->software,
         .specialise = !device->software,
         .vector = c->vector >= 16 ? 16 : c->vector >= 8 ? 8 : 4,
         .lanes = 1,
@@ -53,8 +51,7 @@ static void describe_to_planner(struct device *device)
         .range_bytes = least(c->alloc_bytes, (cl_ulong)4 << 30),
         .workspace_bytes = least(c->memory_bytes / 2, c->alloc_bytes),
     };
-    if (slice && strtoull(slice, NULL, 10) >= 1024)
-        device->planner.range_bytes = strtoull(slice, NULL, 10);
+    gpu_device_overrule(&device->planner);
 }
 
 static convoy_status create(struct device *device, struct convoy_error *err)

@@ -160,7 +160,7 @@ static convoy_status make_plan(struct convoy_instance *base, const struct convoy
     if (!plan)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
     plan->device = self->device;
-    convoy_status status = gpu_program_make(&self->device->planner, self->variant, problem, &plan->program, err);
+    convoy_status status = gpu_program_fit(&self->device->planner, self->variant, problem, base->memory, &plan->program, err);
     if (status != CONVOY_OK) {
         free(plan);
         return status;

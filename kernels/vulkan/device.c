@@ -191,8 +191,6 @@ convoy_status device_list(uint32_t *count, struct device_summary *list, uint32_t
 static void describe_to_planner(struct device *device, const struct candidate *chosen)
 {
     const VkPhysicalDeviceLimits *const limits = &device->properties.limits;
-    const char *const family = getenv("CONVOY_GPU_FAMILY"); /* "gpu", "cpu": whichever kernels a test wants */
-    const char *const slice = getenv("CONVOY_GPU_RANGE");   /* bytes: the most of one bind, for tests of slices */
     struct gpu_device *const planner = &device->planner;
     uint64_t heap = 0;
     for (uint32_t h = 0; h < device->memory_types.memoryHeapCount; h++) {
@@ -202,7 +200,7 @@ static void describe_to_planner(struct device *device, const struct candidate *c
     }
     const uint64_t align = limits->minStorageBufferOffsetAlignment;
     *planner = (struct gpu_device){
-        .cpu_family = family ? !strcmp(family, "cpu") : device->software,
+        .cpu_family = device->software,
         .specialise = !device->software,
         .vector = 4,
         .lanes = chosen->limits.subgroupSize,
@@ -217,8 +215,7 @@ static void describe_to_planner(struct device *device, const struct candidate *c
         .range_bytes = limits->maxStorageBufferRange,
         .workspace_bytes = heap / 2 < device->buffer_bytes ? heap / 2 : device->buffer_bytes,
     };
-    if (slice && strtoull(slice, NULL, 10) >= 1024)
-        planner->range_bytes = strtoull(slice, NULL, 10);
+    gpu_device_overrule(planner);
 }
 
 static convoy_status create(struct device *device, const struct candidate *chosen, struct convoy_error *err)

@@ -238,14 +238,88 @@ static void test_refusals(void **state)
     p = conv(CONVOY_CONV_FWD, 1, 64, 128, 4, 3, 1, 1, 1, 1); /* an image of 4 MiB */
     assert_int_equal(gpu_program_make(&narrow, GPU_GEMM, &p.head, NULL, &err), CONVOY_UNSUPPORTED);
     assert_int_equal(err.why, CONVOY_WHY_SIZE);
-    struct gpu_device poor = cpu_like;
-    poor.workspace_bytes = 4096;
-    p = conv(CONVOY_CONV_FWD, 1, 64, 28, 64, 3, 1, 1, 1, 1);
-    assert_int_equal(gpu_program_make(&poor, GPU_WINOGRAD, &p.head, NULL, &err), CONVOY_UNSUPPORTED);
-    assert_int_equal(err.why, CONVOY_WHY_MEMORY);
     assert_int_equal(gpu_variant_find("gemm"), GPU_GEMM);
     assert_int_equal(gpu_variant_find(NULL), GPU_GEMM);
     assert_int_equal(gpu_variant_find("nothing of the kind"), GPU_VARIANT_COUNT);
+}
+
+/* ---- little memory ---- */
+
+struct pinched { /* a memory domain with room for `room_bytes`, which only counts */
+    struct convoy_memory domain;
+    struct convoy_buffer buffer;
+    uint64_t room_bytes;
+};
+
+static convoy_status pinched_alloc(struct convoy_memory *domain, uint64_t bytes, struct convoy_buffer **out,
+                                   struct convoy_error *err)
+{
+    struct pinched *const pinched = (struct pinched *)domain;
+    if (bytes > pinched->room_bytes)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no room");
+    *out = &pinched->buffer;
+    return CONVOY_OK;
+}
+
+static void pinched_free(struct convoy_memory *domain, struct convoy_buffer *buffer)
+{
+    (void)domain, (void)buffer;
+}
+
+static void test_less_memory_means_smaller_chunks_then_other_algorithms(void **state)
+{
+    (void)state;
+    static const struct {
+        bool cpu_family;
+        enum gpu_variant variant;
+        const char *algorithm[3]; /* with enough, with a sixteenth, with next to nothing */
+    } cases[] = {
+        {true, GPU_WINOGRAD, {"F(4x4,3x3)", "F(4x4,3x3)", "direct, no room"}},
+        {false, GPU_WINOGRAD, {"F(4x4,3x3)", "F(4x4,3x3)", "implicit gemm, no room"}},
+        {true, GPU_GEMM, {"lowered gemm", "lowered gemm", "direct, no room"}},
+        {false, GPU_IM2COL, {"lowered gemm", "lowered gemm", "direct, no room"}},
+        {false, GPU_DIRECT, {"direct", "direct", "direct"}},
+    };
+    struct convoy_error err = {.struct_size = sizeof err};
+    const struct convoy_conv p = conv(CONVOY_CONV_FWD, 64, 16, 56, 16, 3, 1, 1, 1, 1);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct gpu_device device = cases[c].cpu_family ? cpu_like : gpu_like;
+        struct gpu_program program;
+        uint64_t whole = 0;
+        for (int limit = 0; limit < 3; limit++) {
+            if (limit)
+                device.workspace_bytes = limit == 1 ? whole / 16 : 2048;
+            assert_int_equal(gpu_program_make(&device, cases[c].variant, &p.head, &program, &err), CONVOY_OK);
+            assert_string_equal(program.algorithm, cases[c].algorithm[limit]);
+            whole = program.workspace_bytes + program.prepared_bytes;
+            assert_true(whole <= device.workspace_bytes);
+            const bool winograd = !strncmp(program.algorithm, "F(", 2); /* the declaration is of what runs */
+            assert_int_equal(program.numerics.kind == CONVOY_NUM_WINOGRAD, winograd);
+            gpu_program_free(&program);
+            check_program(&device, cases[c].variant, &p.head);
+        }
+    }
+}
+
+static void test_refused_memory_is_planned_around(void **state)
+{
+    (void)state;
+    struct convoy_error err = {.struct_size = sizeof err};
+    struct pinched pinched = {.domain = {.alloc = pinched_alloc, .free = pinched_free}, .room_bytes = (uint64_t)4 << 20};
+    const struct convoy_conv p = conv(CONVOY_CONV_FWD, 64, 16, 56, 16, 3, 1, 1, 1, 1);
+    struct gpu_program program;
+    assert_int_equal(gpu_program_fit(&cpu_like, GPU_WINOGRAD, &p.head, &pinched.domain, &program, &err), CONVOY_OK);
+    assert_string_equal(program.algorithm, "F(4x4,3x3)");
+    assert_true(program.workspace_bytes > 0 && program.workspace_bytes <= pinched.room_bytes);
+    gpu_program_free(&program);
+    pinched.room_bytes = 0;
+    assert_int_equal(gpu_program_fit(&cpu_like, GPU_WINOGRAD, &p.head, &pinched.domain, &program, &err), CONVOY_OK);
+    assert_string_equal(program.algorithm, "direct, no room");
+    gpu_program_free(&program);
+    const struct convoy_bn bn = {
+        .head = {.struct_size = sizeof bn, .op = CONVOY_BN_BWD, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
+        .n = 7, .c = 5, .h = 9, .w = 11, .eps = 1e-5f};
+    assert_int_equal(gpu_program_fit(&cpu_like, GPU_GEMM, &bn.head, &pinched.domain, &program, &err), CONVOY_NO_MEMORY);
 }
 
 /* Every dx belongs to one phase, and a phase's taps are those that reach it. */
@@ -376,6 +450,8 @@ int main(void)
         cmocka_unit_test(test_weights_beyond_a_range_are_cut),
         cmocka_unit_test(test_other_operations),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_less_memory_means_smaller_chunks_then_other_algorithms),
+        cmocka_unit_test(test_refused_memory_is_planned_around),
         cmocka_unit_test(test_phases_cover_the_gradient),
         cmocka_unit_test(test_divisors),
         cmocka_unit_test(test_winograd_matrices),
