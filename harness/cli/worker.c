@@ -1,6 +1,7 @@
 #include "cli/worker.h"
 #include "bench/bench.h"
 #include "bench/bandwidth.h"
+#include "bench/launch.h"
 #include "bench/probe.h"
 #include "bench/transfer.h"
 #include "cli/runfile.h"
@@ -30,6 +31,8 @@ struct opened {
     uint32_t threads;
     struct host *host;
     struct convoy_instance *instance;
+    struct launch_cost launch; /* of its device, measured with the first case that is timed */
+    bool launch_known;
 };
 
 struct worker {
@@ -270,16 +273,19 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     }
     struct transfer transfer;
     status = transfer_measure(opened->instance, host_table(opened->host), &problem, &transfer, err);
+    if (status == CONVOY_OK && !opened->launch_known)
+        status = launch_measure(opened->instance, host_table(opened->host), &opened->launch, err);
+    opened->launch_known = status == CONVOY_OK;
     if (status != CONVOY_OK) {
         bench_close(worker->bench[id]);
         worker->bench[id] = NULL;
         return status;
     }
-    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld", id, (long long)info.plan_ns,
+    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld\t%lld\t%lld", id, (long long)info.plan_ns,
           (long long)info.prepare_ns, (long long)info.iterations, (unsigned long long)info.workspace_bytes,
           (unsigned long long)info.prepared_bytes, info.algorithm, tolerance_class(&problem, &info.numerics),
           info.numerics.flags & CONVOY_DETERMINISTIC ? "yes" : "no", transfer.domain, (long long)transfer.upload_ns,
-          (long long)transfer.download_ns);
+          (long long)transfer.download_ns, (long long)opened->launch.waited_ns, (long long)opened->launch.queued_ns);
     return CONVOY_OK;
 }
 
