@@ -1,6 +1,7 @@
 #include "cli/worker.h"
 #include "bench/bench.h"
 #include "bench/bandwidth.h"
+#include "bench/launch.h"
 #include "bench/probe.h"
 #include "bench/transfer.h"
 #include "cli/runfile.h"
@@ -30,6 +31,8 @@ struct opened {
     uint32_t threads;
     struct host *host;
     struct convoy_instance *instance;
+    struct launch_cost launch; /* of its device, measured with the first case that is timed */
+    bool launch_known;
 };
 
 struct worker {
@@ -245,7 +248,7 @@ static convoy_status serve_verify(struct worker *worker, char **field, size_t fi
 }
 
 /* Plans, prepares and calibrates the case of an "open" request. */
-static convoy_status open_case(const struct opened *opened, const union problem *problem, char **field, struct bench_case **bench,
+static convoy_status open_case(struct opened *opened, const union problem *problem, char **field, struct bench_case **bench,
                                struct bench_info *info, struct transfer *transfer, struct convoy_error *err)
 {
     const struct convoy_host *host = host_table(opened->host);
@@ -256,6 +259,9 @@ static convoy_status open_case(const struct opened *opened, const union problem 
     if (status != CONVOY_OK)
         return status;
     status = transfer_measure(opened->instance, host, problem, transfer, err);
+    if (status == CONVOY_OK && !opened->launch_known)
+        status = launch_measure(opened->instance, host, &opened->launch, err);
+    opened->launch_known = status == CONVOY_OK;
     if (status != CONVOY_OK)
         bench_close(*bench);
     return status;
@@ -288,11 +294,11 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
         worker->bench[id] = NULL;
         return status;
     }
-    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld", id, (long long)info.plan_ns,
+    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld\t%lld\t%lld", id, (long long)info.plan_ns,
           (long long)info.prepare_ns, (long long)info.iterations, (unsigned long long)info.workspace_bytes,
           (unsigned long long)info.prepared_bytes, info.algorithm, tolerance_class(&problem, &info.numerics),
           info.numerics.flags & CONVOY_DETERMINISTIC ? "yes" : "no", transfer.domain, (long long)transfer.upload_ns,
-          (long long)transfer.download_ns);
+          (long long)transfer.download_ns, (long long)opened->launch.waited_ns, (long long)opened->launch.queued_ns);
     return CONVOY_OK;
 }
 

@@ -4,6 +4,7 @@
  *     verify   VARIANT THREADS SEED MEM_LIMIT FULL_MACS STRICT PROBLEM -> record FIELDS…  (record_encode)
  *     open     VARIANT THREADS SEED MIN_BATCH_NS COLD_BYTES MEM_LIMIT PROBLEM
  *                                -> ok ID PLAN_NS PREPARE_NS ITERATIONS WORKSPACE PREPARED ALGORITHM
+ *                                   CLASS DETERMINISTIC DOMAIN UPLOAD_NS DOWNLOAD_NS LAUNCH_NS QUEUED_NS
  *     iterations ID N            -> ok                                       equal batches for all: a power of two
  *     batch    ID                -> ok MEAN_NS MIN_NS WALL_NS CPU_NS WAITED_NS VOLUNTARY INVOLUNTARY STOLEN_NS LOAD MHZ DISTURBED
  *     check    ID                -> ok                                       the timed outputs are those of the inputs
