@@ -117,10 +117,6 @@ static void compute_strip(void *context, size_t i, size_t worker)
                     tile.b_copy = panel + p * channels;
                     tile.b_ahead = tile.b + m->width;
                 }
-                if (c == 0)
-                    for (int64_t r = 0; r < rows; r++)
-                        for (int64_t j = 0; j < count; j += 16)
-                            __builtin_prefetch(tile.c + r * m->pixels + j, 1);
                 if (count == vectors * family->lanes)
                     run(&tile);
                 else
