@@ -4,7 +4,7 @@
 
 /* Bytes of V and M that mostly stay in the second level cache. More tiles than fit beside U still pay, because U is read less
  * often. */
-enum { FUSED_BYTES = 3 << 19 };
+enum { FUSED_BYTES = 9 << 18 };
 /* Bytes of V and M of a chunk, roughly: a part of the last level cache, which also has to pass U, and which others share. */
 enum { CHUNK_BYTES = 3 << 20 };
 /* For weight gradients more: every chunk reads and writes all of dU. */
@@ -13,8 +13,10 @@ enum { GRADIENT_CHUNK_BYTES = 4 << 20 };
 enum { FILTER_BYTES = 12 << 20 };
 /* Bytes of dU at a time in that case. */
 enum { FILTER_PART_BYTES = 6 << 20 };
-/* With fewer tiles to a box the streaming of U is exposed. */
-enum { FUSED_TILES = 20 };
+/* With fewer tiles to a worker, or to a box, the streaming of U from the last level cache is exposed. */
+enum { FUSED_TILES = 8, FUSED_BOX_TILES = 16 };
+/* A larger U is streamed from memory, which takes more tiles to hide. */
+enum { CACHED_BYTES = 24 << 20, UNCACHED_TILES = 20 };
 /* Where a strip of this many pixels begins, a cache line begins too, in all images of ImageNet networks. */
 enum { STRIP_PIXELS = 112 };
 enum { STAGED_BOX_TILES = 28 };
@@ -186,14 +188,16 @@ static int plan_schedule(struct plan *plan)
     const int gradient = plan->problem.head.op == CONVOY_CONV_BWD_WEIGHTS;
     /* Of the wider side of the transform. */
     const int32_t strip = STRIP_PIXELS * layer->m / (int32_t)convoy_max(layer->m, plan->transform->step);
-    plan->fused = !gradient && fit >= FUSED_TILES && tiles >= (int64_t)FUSED_TILES * plan->host->threads;
+    const int64_t u_bytes = (int64_t)weights_planes(&plan->weights) * layer->in_c * layer->out_c * (int64_t)sizeof(float);
+    const int64_t least = u_bytes > CACHED_BYTES ? UNCACHED_TILES : FUSED_TILES;
+    plan->fused = !gradient && (fit >= least || u_bytes <= CACHED_BYTES) && tiles >= least * plan->host->threads;
     if (plan->fused)
-        return tiling_make(layer, convoy_min(fit, tiles / plan->host->threads), strip, 1, &plan->tiling);
+        return tiling_make(layer, convoy_max(fit, FUSED_BOX_TILES), plan->host->threads, strip, 1, &plan->tiling);
     int64_t chunk_tiles = convoy_max((gradient ? GRADIENT_CHUNK_BYTES : CHUNK_BYTES) / tile_bytes, SPLIT);
     const int64_t filter_bytes = du_bytes(plan, layer->out_c);
     if (gradient && filter_bytes > FILTER_BYTES && 2 * tiles * tile_bytes <= filter_bytes)
         chunk_tiles = tiles;
-    return tiling_make(layer, STAGED_BOX_TILES, strip, chunk_tiles, &plan->tiling);
+    return tiling_make(layer, STAGED_BOX_TILES, 1, strip, chunk_tiles, &plan->tiling);
 }
 
 /* Few input channels: lanes over tiles. Returns 0 where the other schedules are to be used. */

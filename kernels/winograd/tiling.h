@@ -1,5 +1,6 @@
-/* tiling: how the m x m output tiles of a layer are grouped. A box is a rectangle of tiles of one image, or all tiles of several
- * small images: what one task transforms. A chunk is a run of boxes whose transformed data exist at the same time.
+/* tiling: how the m x m output tiles of a layer are grouped. Wide images are cut into vertical strips; a box is a run of tiles of one
+ * strip in reading order, which may begin and end within a row and go on in the next image: what one task transforms. A chunk is a
+ * run of boxes whose transformed data exist at the same time.
  * Knows extents only, no tensors. */
 #ifndef CONVOY_WINOGRAD_TILING_H
 #define CONVOY_WINOGRAD_TILING_H
@@ -16,10 +17,19 @@ struct layer {
 };
 
 struct box {
-    int32_t n, n_end, th, th_end, tw, tw_end;
-    int64_t first; /* number of its first tile within the chunk; tiles count n, th, tw with tw fastest */
+    int32_t tiles_h;         /* of an image                                                    */
+    int32_t row, rows;       /* rows of tiles, counted on over the images                      */
+    int32_t tw, tw_end;      /* columns of the strip                                           */
+    int32_t skipped, cut;    /* tiles that the first row lacks on the left, the last on the right */
+    int64_t first;           /* number of its first tile within the chunk                      */
     int64_t tiles;
 };
+
+/* The tiles of one row of a box. */
+struct span {
+    int32_t n, th, tw, tw_end;
+};
+struct span box_row(const struct box *box, int32_t row);
 
 struct chunk {
     int64_t box, box_end, tiles;
@@ -29,14 +39,15 @@ struct tiling {
     struct box *boxes;
     struct chunk *chunks;
     int64_t box_count, chunk_count;
-    int64_t most_tiles;              /* of a chunk     */
-    int32_t most_rows, most_columns; /* of a box, in tiles */
+    int64_t most_tiles;              /* of a chunk                    */
+    int32_t most_rows, most_columns; /* of a box in one image, in tiles */
 };
 
-/* Boxes of about box_tiles tiles and at most strip_pixels output pixels wide, in as many chunks of equally many boxes as come
- * nearest to chunk_tiles tiles each (1: each box is a chunk). Returns 0 where there is no memory. The caller frees with
- * tiling_free. */
-int tiling_make(const struct layer *layer, int64_t box_tiles, int32_t strip_pixels, int64_t chunk_tiles, struct tiling *out);
+/* Strips of at most strip_pixels output pixels, each in equal boxes of about box_tiles tiles: whole rows where that gives each of
+ * `workers` the same work, else as many boxes as make it the same. In as many chunks of equally many boxes as come nearest to
+ * chunk_tiles tiles each (1: each box is a chunk). Returns 0 where there is no memory. The caller frees with tiling_free. */
+int tiling_make(const struct layer *layer, int64_t box_tiles, int64_t workers, int32_t strip_pixels, int64_t chunk_tiles,
+                struct tiling *out);
 void tiling_free(struct tiling *tiling);
 
 /* What one task transforms: a box and the first of 16 channels. */

@@ -99,15 +99,13 @@ static int64_t fetch_calls(const struct pixels *f)
     return f->rows * f->runs * convoy_ceil_div(f->channels, SPLIT);
 }
 
-/* The far stream of a call: one run of 16 pixels in SPLIT channels, in the last calls of all, so that what is fetched is not
- * displaced before its use. */
+/* Takes the far stream of a call for one run of 16 pixels in SPLIT channels, in the last calls of all, so that what is fetched is
+ * not displaced before its use. */
 static void fetch_pixels(const struct products *g, int64_t call, int64_t calls, struct tuple_tile *tile)
 {
     int64_t slot = call - calls;
     for (int i = 0; i < FETCHES; i++)
         slot += fetch_calls(&g->fetch[i]);
-    tile->far = (const char *)tile->a;
-    tile->far_step = 0;
     for (int i = 0; i < FETCHES && slot >= 0; i++) {
         const struct pixels *f = &g->fetch[i];
         if (slot < fetch_calls(f)) {
@@ -132,7 +130,7 @@ static void product_of_point(const struct products *g, int32_t point, int32_t pl
     tile.near_step = chunk_bytes / SPLIT / parts;
     const int64_t calls = parts * convoy_ceil_div(g->channels, SPLIT) * g->panels.count;
     int64_t call = calls / g->panels.count * panel;
-    tile.far_step = (ptrdiff_t)((int64_t)sizeof *v * g->v_shape.plane / (calls * SPLIT) + 1);
+    const ptrdiff_t far_step = (ptrdiff_t)((int64_t)sizeof *v * g->v_shape.plane / (calls * SPLIT) + 1);
     for (int32_t c = 0; c < g->channels; c += SPLIT) {
         tile.k = convoy_min(SPLIT, g->channels - c);
         tile.accumulate = c > 0;
@@ -141,10 +139,10 @@ static void product_of_point(const struct products *g, int32_t point, int32_t pl
             const int64_t first = part * g->tiles / parts, last = (part + 1) * g->tiles / parts;
             tile.near = (const char *)tile.b + AHEAD * chunk_bytes + part * SPLIT * tile.near_step;
             tile.a = v + first * g->v_shape.row + c;
+            tile.far_step = far_step;
+            tile.far = (const char *)(v + g->v_shape.plane) + call * SPLIT * far_step;
             if (g->fetch)
                 fetch_pixels(g, point * calls + call, g->points * calls, &tile);
-            else
-                tile.far = (const char *)(v + g->v_shape.plane) + call * SPLIT * tile.far_step;
             tile.c = g->m + point * g->m_shape.plane + first * g->m_shape.row + column;
             compute(&g->panels, &tile, last - first, vectors, 0);
         }
