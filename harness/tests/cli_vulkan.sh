@@ -34,8 +34,8 @@ tap "$([ $? != 0 ] && grep -q 'no Vulkan device 99' "$dir/out"; echo $?)" "a dev
 for family in cpu gpu; do
     CONVOY_GPU_FAMILY=$family "$convoy" verify -q -b vulkan --table smoke >"$dir/out" 2>&1
     tap $? "kernels for $family devices: $(tail -1 "$dir/out")"
-    CONVOY_GPU_FAMILY=$family CONVOY_GPU_RANGE=4096 "$convoy" verify -q -b vulkan --op conv --op pool --op bn --table smoke >"$dir/out" 2>&1
-    tap $? "and in slices of 4 KiB: $(tail -1 "$dir/out")"
+    CONVOY_GPU_FAMILY=$family CONVOY_GPU_RANGE=4096 CONVOY_GPU_LAUNCH_S=1e-6 "$convoy" verify -q -b vulkan --op conv --op pool --op bn --table smoke >"$dir/out" 2>&1
+    tap $? "and in slices of 4 KiB and parts of launches: $(tail -1 "$dir/out")"
 done
 
 if [ -e /usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json ]; then

@@ -18,7 +18,7 @@ struct plan {
     struct device *device;
     struct gpu_program program;
     cl_kernel *kernel;  /* of the steps of prepare, then of execute */
-    cl_event *event;    /* of the steps of the last profiled execute; made when profiling is first enabled */
+    struct span *span;  /* of the steps of the last profiled execute; made when profiling is first enabled */
     bool profiling;
 };
 
@@ -26,10 +26,13 @@ struct plan {
 
 static void release_events(struct plan *plan)
 {
-    for (uint32_t s = 0; plan->event && s < plan->program.step_count; s++) {
-        if (plan->event[s] && !plan->device->lost)
-            plan->device->api.ReleaseEvent(plan->event[s]);
-        plan->event[s] = NULL;
+    for (uint32_t s = 0; plan->span && s < plan->program.step_count; s++) {
+        const cl_event event[] = {plan->span[s].first, plan->span[s].last};
+        for (int e = 0; e < 2 && !plan->device->lost; e++) {
+            if (event[e])
+                plan->device->api.ReleaseEvent(event[e]);
+        }
+        plan->span[s] = (struct span){0};
     }
 }
 
@@ -42,7 +45,7 @@ static void destroy(struct convoy_plan *base)
     pthread_mutex_unlock(&device->lock);
     gpu_program_free(&plan->program);
     free(plan->kernel);
-    free(plan->event);
+    free(plan->span);
     free(plan);
 }
 
@@ -73,11 +76,11 @@ static convoy_status check_slots(const struct plan *plan, const struct convoy_ar
     return CONVOY_OK;
 }
 
-static convoy_status run(const struct plan *plan, const struct gpu_step *steps, uint32_t count, const cl_kernel *kernel, cl_event *event,
+static convoy_status run(const struct plan *plan, const struct gpu_step *steps, uint32_t count, const cl_kernel *kernel, struct span *span,
                          const struct convoy_args *args, struct convoy_error *err)
 {
     struct device *const device = plan->device;
-    convoy_status status = queue_profile(device, event != NULL, err);
+    convoy_status status = queue_profile(device, span != NULL, err);
     for (uint32_t s = 0; s < count && status == CONVOY_OK; s++) {
         struct range range[GPU_BINDS_MOST] = {{0}};
         for (uint32_t b = 0; b < gpu_modules[steps[s].module].binds; b++) {
@@ -85,7 +88,7 @@ static convoy_status run(const struct plan *plan, const struct gpu_step *steps, 
             if (bind->bytes)
                 range[b] = (struct range){memory_handle(args->slot[bind->slot].buffer), args->slot[bind->slot].offset + bind->offset};
         }
-        status = queue_launch(device, kernel[s], &steps[s], &steps[s].params, range, event ? &event[s] : NULL, err);
+        status = queue_launch(device, kernel[s], &steps[s], range, span ? &span[s] : NULL, err);
     }
     return status;
 }
@@ -112,7 +115,7 @@ static convoy_status execute(struct convoy_plan *base, const struct convoy_args 
     if (status == CONVOY_OK) {
         pthread_mutex_lock(&plan->device->lock);
         release_events(plan);
-        status = run(plan, program->step, program->step_count, plan->kernel + program->prepare_count, plan->profiling ? plan->event : NULL,
+        status = run(plan, program->step, program->step_count, plan->kernel + program->prepare_count, plan->profiling ? plan->span : NULL,
                      args, err);
         pthread_mutex_unlock(&plan->device->lock);
     }
@@ -234,9 +237,9 @@ static void profile_enable(struct convoy_plan *base, uint32_t on)
     struct plan *const plan = (struct plan *)base;
     pthread_mutex_lock(&plan->device->lock);
     release_events(plan);
-    if (on && !plan->event)
-        plan->event = calloc(plan->program.step_count ? plan->program.step_count : 1, sizeof *plan->event);
-    plan->profiling = on && plan->event;
+    if (on && !plan->span)
+        plan->span = calloc(plan->program.step_count ? plan->program.step_count : 1, sizeof *plan->span);
+    plan->profiling = on && plan->span;
     pthread_mutex_unlock(&plan->device->lock);
 }
 
@@ -246,11 +249,11 @@ static void profile_read(const struct convoy_plan *base, struct convoy_profile *
     struct device *const device = plan->device;
     struct convoy_profile mine = {.struct_size = out->struct_size};
     pthread_mutex_lock(&device->lock);
-    for (uint32_t s = 0; plan->event && s < plan->program.step_count && !device->lost; s++) {
+    for (uint32_t s = 0; plan->span && s < plan->program.step_count && !device->lost; s++) {
+        const cl_event first = plan->span[s].first, last = plan->span[s].last ? plan->span[s].last : first;
         cl_ulong begin = 0, end = 0;
-        if (plan->event[s] &&
-            device->api.GetEventProfilingInfo(plan->event[s], CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) == CL_SUCCESS &&
-            device->api.GetEventProfilingInfo(plan->event[s], CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS && end > begin)
+        if (first && device->api.GetEventProfilingInfo(first, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) == CL_SUCCESS &&
+            device->api.GetEventProfilingInfo(last, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS && end > begin)
             mine.phase_ns[plan->program.step[s].phase] += end - begin;
     }
     pthread_mutex_unlock(&device->lock);

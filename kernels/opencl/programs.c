@@ -198,12 +198,13 @@ static union gpu_params idle_params(enum gpu_module_id id)
 static convoy_status warm(struct device *device, const struct gpu_step *step, struct program *program, struct convoy_error *err)
 {
     const uint64_t width = (uint64_t)step->grid_x * step->group;
-    const union gpu_params params = idle_params(step->module);
+    struct gpu_step idle = {.module = step->module, .group = step->group, .grid_x = step->grid_x, .grid_y = step->grid_y};
     const struct range nothing[GPU_BINDS_MOST] = {{0}};
     if (program->warmed && (width <= program->warmed || width <= 65535))
         return CONVOY_OK;
     program->warmed = width;
-    return queue_launch(device, program->kernel, step, &params, nothing, NULL, err);
+    idle.params = idle_params(step->module);
+    return queue_launch(device, program->kernel, &idle, nothing, NULL, err);
 }
 
 convoy_status programs_find(struct device *device, const struct gpu_step *step, cl_kernel *kernel, struct convoy_error *err)

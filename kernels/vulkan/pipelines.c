@@ -127,7 +127,7 @@ convoy_status pipelines_open(struct device *device, struct convoy_error *err)
         .bindingCount = GPU_BINDS_MOST + 1,
         .pBindings = binding,
     };
-    const VkPushConstantRange bases = {VK_SHADER_STAGE_COMPUTE_BIT, 0, GPU_BINDS_MOST * sizeof(int32_t)};
+    const VkPushConstantRange bases = {VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(struct push)};
     find_path(device, pipelines->path, sizeof pipelines->path);
     void *const data = load_cache(device, pipelines->path, &pipelines->loaded_bytes);
     const VkPipelineCacheCreateInfo cache = {
