@@ -85,9 +85,6 @@ enum gpu_variant { GPU_GEMM, GPU_WINOGRAD, GPU_DIRECT, GPU_IM2COL, GPU_VARIANT_C
 /* Variant of that name (NULL or "": the default), or GPU_VARIANT_COUNT. [any] */
 enum gpu_variant gpu_variant_find(const char *name);
 
-/* Variables that overrule limits: CONVOY_GPU_FAMILY, CONVOY_GPU_RANGE, CONVOY_GPU_WORKSPACE; see README.md. [any] */
-void gpu_device_overrule(struct gpu_device *device);
-
 /* Plans `problem` for `device`. What does not fit its limits is planned with smaller chunks, then as an algorithm that needs less
  * ("direct, no room"). CONVOY_OK fills *program, which gpu_program_free empties; otherwise nothing is held. With a NULL program
  * only says whether it could. [any] */

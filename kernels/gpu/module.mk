@@ -4,9 +4,9 @@
 #     $(eval $(call test_backend,NAME))
 # Folders earlier in the alphabet are read first, so this file can be read more than once and takes effect the first time.
 ifndef GPU_OBJ
-GPU_OBJ := $(addprefix $(B)/kernels/gpu/,modules.o device.o pace.o program.o plan.o conv.o conv_tiles.o conv_panels.o conv_direct.o conv_winograd.o \
+GPU_OBJ := $(addprefix $(B)/kernels/gpu/,modules.o backend.o device.o pace.o program.o plan.o conv.o conv_tiles.o conv_panels.o conv_direct.o conv_winograd.o \
     pool.o bn.o eltwise.o hazards.o)
-$(GPU_OBJ): PRIVATE_CPP = -Iharness/include
+$(GPU_OBJ): PRIVATE_CPP = -Iharness/include -D_POSIX_C_SOURCE=200809L
 $(GPU_OBJ): PRIVATE_OPT = -O2
 
 # Modules by id, and of each its text and its options, out of modules.def.
@@ -39,5 +39,5 @@ $(B)/kernels/gpu/tests/test_gpu.o: PRIVATE_CPP = -Iharness/include -Ikernels/gpu
 $(B)/tests/test_gpu: $(B)/kernels/gpu/tests/test_gpu.o $(GPU_OBJ)
 	@mkdir -p $(@D)
 	$(Q)echo "  LINK    $@"
-	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) -lcmocka -lm
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) -lcmocka -lm -lpthread
 endif

@@ -26,7 +26,7 @@ static void options_of(const struct device *device, const struct gpu_step *step,
 {
     const struct gpu_module *const module = &gpu_modules[step->module];
     const char *name = module->constants;
-    int at = snprintf(options, OPTIONS_BYTES, "-cl-std=CL1.2 -cl-mad-enable -DWIDTH=%u -DGROUP=%u %s", device->planner.vector, step->group,
+    int at = snprintf(options, OPTIONS_BYTES, "-cl-std=CL1.2 -cl-mad-enable -DWIDTH=%u -DGROUP=%u %s", device->base.planner.vector, step->group,
                       module->options);
     for (uint32_t c = 0; *name && at > 0 && at < OPTIONS_BYTES; c++) {
         const size_t length = strcspn(name, " ");
@@ -53,7 +53,7 @@ static convoy_status build_failure(struct device *device, const struct gpu_step 
                                    struct convoy_error *err)
 {
     char log[4096];
-    const struct convoy_host *const host = device->host;
+    const struct convoy_host *const host = device->base.host;
     if (device->api.GetProgramBuildInfo(program, device->choice.device, CL_PROGRAM_BUILD_LOG, sizeof log, log, NULL) == CL_SUCCESS && host->log)
         host->log(host, CONVOY_LOG_ERROR, log);
     return convoy_fail(err, api_is_memory(result) ? CONVOY_NO_MEMORY : CONVOY_FAILED, CONVOY_WHY_HARDWARE,

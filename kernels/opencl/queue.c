@@ -26,7 +26,7 @@ convoy_status queue_open(struct device *device, struct convoy_error *err)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a queue");
     device->queue = queue;
     /* Times are the host's here, with whatever else it did meanwhile, so they never slow the first guess down. */
-    gpu_pace_open(&queue->pace, device->software ? 4 : 20, device->software ? 4 : 20);
+    gpu_pace_open(&queue->pace, device->base.software ? 4 : 20, device->base.software ? 4 : 20);
     queue->plain = device->api.CreateCommandQueue(device->context, device->choice.device, 0, &result);
     if (result == CL_SUCCESS)
         queue->profiling = device->api.CreateCommandQueue(device->context, device->choice.device, CL_QUEUE_PROFILING_ENABLE, &result);
@@ -70,7 +70,7 @@ convoy_status queue_profile(struct device *device, bool on, struct convoy_error 
 /* Kernels count words from the start of the buffer in 32-bit integers. Beyond their reach a sub-buffer is bound instead. */
 static convoy_status reach(struct device *device, struct range *range, uint64_t bytes, cl_mem *sub, struct convoy_error *err)
 {
-    const uint64_t align = device->planner.align_bytes, start = range->offset / align * align;
+    const uint64_t align = device->base.planner.align_bytes, start = range->offset / align * align;
     if ((range->offset + bytes) / 4 <= INT32_MAX)
         return CONVOY_OK;
     const cl_buffer_region region = {.origin = (size_t)start, .size = (size_t)(range->offset - start + bytes)};
@@ -122,7 +122,7 @@ convoy_status queue_launch(struct device *device, cl_kernel kernel, const struct
     struct bases bases = {{0}, 0};
     struct gpu_part part = {0};
     cl_int result = CL_SUCCESS;
-    convoy_status status = device_check(device, err);
+    convoy_status status = gpu_device_check(&device->base, err);
     for (uint32_t b = 0; b < module->binds && status == CONVOY_OK && result == CL_SUCCESS; b++) {
         struct range at = range[b].buffer ? range[b] : (struct range){queue->nothing, 0};
         if (range[b].buffer)
@@ -145,7 +145,7 @@ convoy_status queue_launch(struct device *device, cl_kernel kernel, const struct
 /* What fails only here failed while it ran. */
 convoy_status queue_wait(struct device *device, struct convoy_error *err)
 {
-    const convoy_status status = device_check(device, err);
+    const convoy_status status = gpu_device_check(&device->base, err);
     if (status != CONVOY_OK)
         return status;
     struct queue *const queue = device->queue;

@@ -88,7 +88,7 @@ static void save_cache(struct device *device)
     struct pipelines *const pipelines = device->pipelines;
     char draft[sizeof pipelines->path + 32];
     size_t bytes = 0;
-    if (device->lost || !pipelines->path[0] ||
+    if (device->base.lost || !pipelines->path[0] ||
         device->api.GetPipelineCacheData(device->handle, pipelines->cache, &bytes, NULL) != VK_SUCCESS ||
         bytes == pipelines->loaded_bytes)
         return;

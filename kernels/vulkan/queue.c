@@ -84,7 +84,7 @@ convoy_status queue_open(struct device *device, struct convoy_error *err)
     device->queue = queue;
     queue->hazards = gpu_hazards_open();
     queue->timeout_ns = (uint64_t)((seconds > 0 ? seconds : 60) * 1e9);
-    gpu_pace_open(&queue->pace, device->software ? 4 : 20, 0.2);
+    gpu_pace_open(&queue->pace, device->base.software ? 4 : 20, 0.2);
     if (!queue->hazards)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a queue");
     api->GetDeviceQueue(device->handle, device->family, 0, &queue->handle);
@@ -166,7 +166,7 @@ static convoy_status begin(struct device *device, struct convoy_error *err)
     const struct api *const api = &device->api;
     if (queue->open)
         return CONVOY_OK;
-    convoy_status status = device_check(device, err);
+    convoy_status status = gpu_device_check(&device->base, err);
     if (status == CONVOY_OK)
         status = wait_slot(device, queue->current, err);
     if (status != CONVOY_OK)
@@ -219,7 +219,7 @@ static convoy_status submit(struct device *device, struct convoy_error *err)
 
 convoy_status queue_wait(struct device *device, struct convoy_error *err)
 {
-    convoy_status status = device_check(device, err);
+    convoy_status status = gpu_device_check(&device->base, err);
     if (status == CONVOY_OK)
         status = submit(device, err);
     for (uint32_t s = 0; s < RING && status == CONVOY_OK; s++)
