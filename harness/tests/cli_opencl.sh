@@ -37,8 +37,10 @@ rows='conv_fwd:n2c5h9k7kh3s2p1 conv_bwd_data:n2c5h9k7kh3s2p1 conv_bwd_weights:n3
 for family in cpu gpu; do
     CONVOY_GPU_FAMILY=$family "$convoy" verify -q -b opencl:gemm -b opencl:winograd $rows >"$dir/out" 2>&1
     tap $? "kernels for $family devices: $(tail -1 "$dir/out")"
-    CONVOY_GPU_FAMILY=$family CONVOY_GPU_RANGE=4096 "$convoy" verify -q -b opencl:gemm $rows >"$dir/out" 2>&1
-    tap $? "and in slices of 4 KiB: $(tail -1 "$dir/out")"
+    CONVOY_GPU_FAMILY=$family CONVOY_GPU_RANGE=4096 CONVOY_GPU_LAUNCH_S=1e-6 "$convoy" verify -q -b opencl:gemm $rows >"$dir/out" 2>&1
+    tap $? "and in slices of 4 KiB and parts of launches: $(tail -1 "$dir/out")"
 done
+CONVOY_GPU_WORKSPACE=300000 "$convoy" verify -q -b opencl:winograd -b opencl:im2col conv_bwd_weights:n5c8h31k8kh3p1 conv_fwd:n5c8h31k8kh3p1 >"$dir/out" 2>&1
+tap $? "in little memory, chunk by chunk: $(tail -1 "$dir/out")"
 echo "1..$count"
 exit $failed

@@ -34,9 +34,11 @@ tap "$([ $? != 0 ] && grep -q 'no Vulkan device 99' "$dir/out"; echo $?)" "a dev
 for family in cpu gpu; do
     CONVOY_GPU_FAMILY=$family "$convoy" verify -q -b vulkan --table smoke >"$dir/out" 2>&1
     tap $? "kernels for $family devices: $(tail -1 "$dir/out")"
-    CONVOY_GPU_FAMILY=$family CONVOY_GPU_RANGE=4096 "$convoy" verify -q -b vulkan --op conv --op pool --op bn --table smoke >"$dir/out" 2>&1
-    tap $? "and in slices of 4 KiB: $(tail -1 "$dir/out")"
+    CONVOY_GPU_FAMILY=$family CONVOY_GPU_RANGE=4096 CONVOY_GPU_LAUNCH_S=1e-6 "$convoy" verify -q -b vulkan --op conv --op pool --op bn --table smoke >"$dir/out" 2>&1
+    tap $? "and in slices of 4 KiB and parts of launches: $(tail -1 "$dir/out")"
 done
+CONVOY_GPU_WORKSPACE=300000 "$convoy" verify -q -b vulkan:winograd -b vulkan:im2col conv_bwd_weights:n5c8h31k8kh3p1 conv_fwd:n5c8h31k8kh3p1 >"$dir/out" 2>&1
+tap $? "in little memory, chunk by chunk: $(tail -1 "$dir/out")"
 
 if [ -e /usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json ]; then
     VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation "$convoy" verify -q -b vulkan:winograd -b vulkan:gemm --in-process --op conv --op pool --op bn --table smoke >"$dir/out" 2>&1

@@ -259,6 +259,7 @@ struct algorithm {
 static const struct algorithm implicit = {"implicit gemm", CONVOY_NUM_GEMM, tiles_portion, tiles_gradient};
 static const struct algorithm lowered = {"lowered gemm", CONVOY_NUM_GEMM, panels_portion, panels_gradient};
 static const struct algorithm direct = {"direct", CONVOY_NUM_DIRECT, direct_portion, direct_gradient};
+static const struct algorithm winograd = {.gradient = winograd_gradient};
 static const struct algorithm depthwise = {"depthwise", CONVOY_NUM_DIRECT, direct_portion, direct_gradient};
 
 /* Matrices of one row or column have nothing to reuse: depthwise layers read their few weights directly. On CPUs the implicit
@@ -306,15 +307,17 @@ static void backward_data(struct planner *planner, const struct algorithm *algor
 void conv_program(struct planner *planner, enum gpu_variant variant, const struct convoy_conv *p)
 {
     struct gpu_program *const program = planner->program;
-    if (variant == GPU_WINOGRAD) {
-        winograd_pass(planner, p);
+    const struct algorithm *const algorithm = variant == GPU_WINOGRAD ? &winograd : choose(planner, variant, p);
+    const struct pass forward = pass_forward(p);
+    if (algorithm != &winograd) {
+        program->numerics.kind = algorithm->kind;
+        snprintf(program->algorithm, sizeof program->algorithm, "%s", algorithm->name);
+    } else if (!winograd_declare(planner, p)) {
         return;
     }
-    const struct algorithm *const algorithm = choose(planner, variant, p);
-    program->numerics.kind = algorithm->kind;
-    snprintf(program->algorithm, sizeof program->algorithm, "%s", algorithm->name);
-    const struct pass forward = pass_forward(p);
-    if (p->head.op == CONVOY_CONV_FWD) {
+    if (algorithm == &winograd && p->head.op != CONVOY_CONV_BWD_WEIGHTS) {
+        winograd_pass(planner, p);
+    } else if (p->head.op == CONVOY_CONV_FWD) {
         pass_portions(planner, &forward, algorithm->correlate);
     } else if (p->head.op == CONVOY_CONV_BWD_DATA) {
         backward_data(planner, algorithm, p);

@@ -55,19 +55,24 @@ void direct_portion(struct planner *planner, const struct pass *pass, const stru
 void tiles_gradient(struct planner *planner, const struct pass *pass);
 void panels_gradient(struct planner *planner, const struct pass *pass);
 void direct_gradient(struct planner *planner, const struct pass *pass);
+/* Declares what Winograd's algorithm computes with, or refuses; then the forward and backward-data pass, or a gradient. */
+bool winograd_declare(struct planner *planner, const struct convoy_conv *p);
 void winograd_pass(struct planner *planner, const struct convoy_conv *p);
+void winograd_gradient(struct planner *planner, const struct pass *pass);
 
-/* A product of panels that are in the workspace or prepared: shape->rows, cols, depth, groups and the output fields are set; `a`
- * is a panel array of planner_panels().row wide panels, `b` of .col wide ones. Leaves output and bias, binds 2 and 3, to the
- * caller. */
+/* A product of panels that are in the workspace or prepared: shape->rows, cols, depth, groups, splits and the output fields are
+ * set, depth_tiles to the terms of a split or 0; `a` is a panel array of planner_panels().row wide panels, `b` of .col wide ones.
+ * Leaves output and bias, binds 2 and 3, to the caller. */
 struct panels {
     int32_t row, col; /* widths */
 };
-struct panels planner_panels(const struct planner *planner, int64_t rows, int64_t cols);
+/* For `products` products of that size at a time. */
+struct panels planner_panels(const struct planner *planner, int64_t rows, int64_t cols, int64_t products);
 struct array {
     uint32_t slot;
     uint64_t offset, bytes;
 };
+struct array workspace_array(struct planner *planner, int64_t floats);
 struct gpu_step *panels_product(struct planner *planner, const struct panels *panels, const struct gpu_conv *shape,
                                 bool to_planes, const struct array *a, const struct array *b);
 

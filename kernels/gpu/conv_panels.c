@@ -28,7 +28,7 @@ static struct gpu_step *pack_step(struct planner *planner, enum gpu_module_id mo
 static void pack_weights(struct planner *planner, const struct pass *pass, const struct portion *portion,
                          const struct gpu_conv *shape)
 {
-    const struct panels panels = planner_panels(planner, shape->rows, shape->cols);
+    const struct panels panels = planner_panels(planner, shape->rows, shape->cols, shape->groups);
     struct gpu_conv rows = *shape;
     rows.tiles_row = (int)convoy_ceil_div(shape->rows, panels.row);
     planner->packed.row = panels.row;
@@ -80,7 +80,7 @@ void panels_gradient(struct planner *planner, const struct pass *pass)
     struct gpu_conv shape = pass->shape;
     shape.rows = (int)pass->rows;
     shape.cols = shape.c_count * shape.taps_h * shape.taps_w;
-    const struct panels panels = planner_panels(planner, shape.rows, shape.cols);
+    const struct panels panels = planner_panels(planner, shape.rows, shape.cols, shape.groups);
     shape.tiles_row = (int)convoy_ceil_div(shape.rows, panels.row);
     shape.tiles_col = (int)convoy_ceil_div(shape.cols, panels.col);
     const int64_t images = planner_slice(planner, p->n, convoy_max(pass->in_image, pass->out_image) * 4, 1);

@@ -125,12 +125,12 @@ void tiles_gradient(struct planner *planner, const struct pass *pass)
 
 /* ---- products of panels, for both families ---- */
 
-struct panels planner_panels(const struct planner *planner, int64_t rows, int64_t cols)
+struct panels planner_panels(const struct planner *planner, int64_t rows, int64_t cols, int64_t products)
 {
     const struct gpu_device *const device = planner->device;
     if (device->cpu_family)
         return device->vector == 4 ? (struct panels){4, 16} : (struct panels){8, (int32_t)device->vector};
-    const struct tile *const tile = choose(device, rows, cols, 1);
+    const struct tile *const tile = choose(device, rows, cols, products);
     return (struct panels){tile->bm, tile->bn};
 }
 
@@ -148,10 +148,11 @@ static struct gpu_step *wide_step(struct planner *planner, const struct panels *
     const struct gpu_device *const device = planner->device;
     shape->tiles_row = (int)convoy_ceil_div(shape->rows, panels->row);
     shape->tiles_col = (int)convoy_ceil_div(shape->cols, panels->col);
-    shape->depth_tiles = shape->depth;
+    if (!shape->depth_tiles)
+        shape->depth_tiles = shape->depth;
     SET_DIVISOR(shape, tiles, (int64_t)shape->tiles_row * shape->tiles_col);
     SET_DIVISOR(shape, inner, shape->tiles_row);
-    const int64_t tiles_all = (int64_t)shape->groups * shape->tiles_row * shape->tiles_col;
+    const int64_t tiles_all = (int64_t)shape->splits * shape->groups * shape->tiles_row * shape->tiles_col;
     struct gpu_step *const step = planner_step(planner, GPU_WIDE, device->lanes, convoy_ceil_div(tiles_all, device->lanes));
     step->constant[0] = panels->row;
     step->constant[1] = panels->col / (int32_t)device->vector;
@@ -170,7 +171,7 @@ struct gpu_step *panels_product(struct planner *planner, const struct panels *pa
         step = wide_step(planner, panels, &whole, to_planes);
     } else {
         const struct tile *const tile = tile_of(panels);
-        whole.depth_tiles = (int)convoy_ceil_div(whole.depth, tile->bk);
+        whole.depth_tiles = (int)convoy_ceil_div(whole.depth_tiles ? whole.depth_tiles : whole.depth, tile->bk);
         step = tile_step(planner, GPU_TILES_PANELS, tile, &whole, to_planes);
     }
     planner_bind(planner, step, 0, a->slot, GPU_READ, a->offset, a->bytes);

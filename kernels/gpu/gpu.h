@@ -67,7 +67,7 @@ struct gpu_step {
     struct gpu_bind bind[GPU_BINDS_MOST]; /* unused ones have bytes 0 */
     union gpu_params params;              /* params_bytes of its module count */
     uint32_t phase;                       /* CONVOY_PHASE_... */
-    double flops;                         /* of this launch, for submission limits and reports */
+    double flops;                         /* of this launch; 0: moves data only */
 };
 
 struct gpu_program {
@@ -85,9 +85,6 @@ enum gpu_variant { GPU_GEMM, GPU_WINOGRAD, GPU_DIRECT, GPU_IM2COL, GPU_VARIANT_C
 /* Variant of that name (NULL or "": the default), or GPU_VARIANT_COUNT. [any] */
 enum gpu_variant gpu_variant_find(const char *name);
 
-/* Variables that overrule limits: CONVOY_GPU_FAMILY, CONVOY_GPU_RANGE, CONVOY_GPU_WORKSPACE; see README.md. [any] */
-void gpu_device_overrule(struct gpu_device *device);
-
 /* Plans `problem` for `device`. What does not fit its limits is planned with smaller chunks, then as an algorithm that needs less
  * ("direct, no room"). CONVOY_OK fills *program, which gpu_program_free empties; otherwise nothing is held. With a NULL program
  * only says whether it could. [any] */
@@ -98,6 +95,35 @@ void gpu_program_free(struct gpu_program *program);
  * less. [instance] */
 convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                               struct convoy_memory *memory, struct gpu_program *program, struct convoy_error *err);
+
+/* ---- how long launches take ---- */
+
+/* A guess at the device's speed, by kernel, that measurements correct. Launches beyond launch_ns are cut into parts, since drivers
+ * give up on what takes seconds (watchdogs). */
+struct gpu_pace {
+    double speed[GPU_MODULE_COUNT]; /* operations per ns, or bytes per ns of what only moves data */
+    double least;                   /* no speed falls below */
+    double launch_ns;               /* half a second, or CONVOY_GPU_LAUNCH_S */
+    double batch_ns;                /* of work to hand over at a time */
+};
+void gpu_pace_open(struct gpu_pace *pace, double first, double least);
+double gpu_pace_ns(const struct gpu_pace *pace, const struct gpu_step *step);
+
+struct gpu_batch { /* launches that are measured together */
+    double ns;     /* expected */
+    uint64_t modules;
+};
+void gpu_batch_add(struct gpu_batch *batch, const struct gpu_pace *pace, const struct gpu_step *step, double share);
+/* The batch took `ns`. Speeds double at most, so that one odd measurement does not let a launch run for seconds. */
+void gpu_pace_learn(struct gpu_pace *pace, const struct gpu_batch *batch, double ns);
+
+/* Work-groups first.. of a step, grid_x * grid_y of them; kernels add `first` to their number. */
+struct gpu_part {
+    uint32_t first, grid_x, grid_y;
+};
+/* The part after *part, from {0} on; false: that was the last. */
+bool gpu_part_next(const struct gpu_pace *pace, const struct gpu_step *step, struct gpu_part *part);
+double gpu_part_share(const struct gpu_step *step, const struct gpu_part *part);
 
 /* Whether two launches need a barrier between them: ranges that overlap, one of them written. The tracker of a backend asks. */
 struct gpu_hazards;

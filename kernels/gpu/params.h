@@ -70,7 +70,7 @@ struct gpu_conv {
 #define GPU_ADD 4 /* to what the output holds */
 
 /* text/winograd*: tiles of M x M outputs of images, c and k channels per group. Weights: `tiles` panels of output channels
- * per group. Input: `panels` panels of tiles per group. */
+ * per group. Input: `panels` panels of tiles per group. Gradients: `panels` panels of channels per group. */
 struct gpu_winograd {
     int count; /* invocations with work */
     int c, k, groups, h, w, oh, ow;
@@ -78,6 +78,8 @@ struct gpu_winograd {
     int tiles, tile_first;       /* of this launch; where they start among the n*tiles_h*tiles_w */
     int tiles_h, tiles_w;
     int panels;                  /* per group */
+    int k_image;                 /* gradients: output channels of dy per group, of which k are wanted */
+    int parts;                   /* gradients: partial sums */
     int pitch;                   /* floats between points */
     int w_m, w_c, w_group, flip; /* weights as in gpu_conv; flip 1 turns the kernel round */
     int flags;

@@ -74,39 +74,6 @@ convoy_status choice_list(const struct api *api, struct candidate *list, uint32_
     return usable ? CONVOY_OK : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no OpenCL device with version 1.2 and a compiler here");
 }
 
-static bool contains(const char *text, const char *part)
-{
-    const size_t length = strlen(part);
-    for (; *text; text++) {
-        if (!strncasecmp(text, part, length))
-            return true;
-    }
-    return false;
-}
-
-convoy_status choice_make(const struct candidate *list, uint32_t count, const struct candidate **chosen, struct convoy_error *err)
-{
-    const char *const wish = getenv(CONVOY_DEVICE_VARIABLE);
-    *chosen = &list[0];
-    if (!wish || !*wish)
-        return CONVOY_OK;
-    char *end;
-    const unsigned long index = strtoul(wish, &end, 10);
-    if (!*end) {
-        if (index >= count)
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no OpenCL device %lu, there are %u", index, count);
-        *chosen = &list[index];
-        return CONVOY_OK;
-    }
-    for (uint32_t d = 0; d < count; d++) {
-        if (contains(list[d].name, wish)) {
-            *chosen = &list[d];
-            return CONVOY_OK;
-        }
-    }
-    return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no OpenCL device is named like \"%s\"", wish);
-}
-
 bool choice_is_software(const struct candidate *candidate)
 {
     return candidate->rank == RANK_CPU;

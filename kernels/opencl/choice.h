@@ -1,4 +1,4 @@
-/* choice.h: which OpenCL devices there are, and which one is meant. Opens none of them. */
+/* choice.h: which OpenCL devices there are. Opens none of them. */
 #ifndef CONVOY_OPENCL_CHOICE_H
 #define CONVOY_OPENCL_CHOICE_H
 
@@ -19,8 +19,6 @@ struct candidate {
 
 /* All usable devices (OpenCL 1.2, a compiler), best kind first, otherwise in the loader's order. None: a failure that says why. [any] */
 convoy_status choice_list(const struct api *api, struct candidate *list, uint32_t *count, struct convoy_error *err);
-/* The one that CONVOY_DEVICE asks for by index or part of its name, else the first. [any] */
-convoy_status choice_make(const struct candidate *list, uint32_t count, const struct candidate **chosen, struct convoy_error *err);
 bool choice_is_software(const struct candidate *candidate);
 void choice_describe(const struct candidate *candidate, struct convoy_device_info *info);
 

@@ -5,20 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct device *shared; /* with users > 0 */
-
 convoy_status device_lose(struct device *device, cl_int result, const char *what, struct convoy_error *err)
 {
-    if (!device->lost)
-        snprintf(device->lost_text, sizeof device->lost_text, "the device is lost: %s: %s", what, api_result(result));
-    device->lost = true;
-    return device_check(device, err);
-}
-
-convoy_status device_check(const struct device *device, struct convoy_error *err)
-{
-    return device->lost ? convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "%s", device->lost_text) : CONVOY_OK;
+    return gpu_device_lose(&device->base, what, api_result(result), err);
 }
 
 /* -9999 is NVIDIA's "illegal access"; the others say that the queue, or what ran in it, is dead. */
@@ -38,9 +27,9 @@ static void describe_to_planner(struct device *device)
 {
     const struct candidate *const c = &device->choice;
     const cl_ulong base_align = c->base_align_bits / 8;
-    device->planner = (struct gpu_device){
-        .cpu_family = device->software,
-        .specialise = !device->software,
+    device->base.planner = (struct gpu_device){
+        .cpu_family = device->base.software,
+        .specialise = !device->base.software,
         .vector = c->vector >= 16 ? 16 : c->vector >= 8 ? 8 : 4,
         .lanes = 1,
         .group_most = (uint32_t)least(c->group_most, INT32_MAX),
@@ -51,15 +40,15 @@ static void describe_to_planner(struct device *device)
         .range_bytes = least(c->alloc_bytes, (cl_ulong)4 << 30),
         .workspace_bytes = least(c->memory_bytes / 2, c->alloc_bytes),
     };
-    gpu_device_overrule(&device->planner);
+    gpu_device_overrule(&device->base.planner);
 }
 
 static convoy_status create(struct device *device, struct convoy_error *err)
 {
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->choice.platform, 0};
     cl_int result = CL_SUCCESS;
-    device->software = choice_is_software(&device->choice);
-    snprintf(device->name, sizeof device->name, "opencl:%.40s%s", device->choice.name, device->software ? " (software)" : "");
+    device->base.software = choice_is_software(&device->choice);
+    snprintf(device->base.name, sizeof device->base.name, "opencl:%.40s%s", device->choice.name, device->base.software ? " (software)" : "");
     describe_to_planner(device);
     device->context = device->api.CreateContext(properties, 1, &device->choice.device, NULL, NULL, &result);
     if (result != CL_SUCCESS)
@@ -72,11 +61,29 @@ static convoy_status create(struct device *device, struct convoy_error *err)
     return status;
 }
 
-/* Of a lost device nothing is waited for and nothing given back: it may still be at work on what would be freed. */
-static void destroy(struct device *device)
+convoy_status device_open(struct gpu_opened *opened, struct convoy_error *err)
 {
-    if (device->lost)
-        return;
+    struct device *const device = (struct device *)opened;
+    struct candidate all[DEVICES_MOST];
+    const char *name[DEVICES_MOST];
+    uint32_t count = 0, chosen = 0;
+    convoy_status status = api_open(&device->api, err);
+    if (status == CONVOY_OK)
+        status = choice_list(&device->api, all, &count, err);
+    for (uint32_t d = 0; d < count; d++)
+        name[d] = all[d].name;
+    if (status == CONVOY_OK)
+        status = gpu_device_choose("OpenCL", name, count, &chosen, err);
+    if (status == CONVOY_OK) {
+        device->choice = all[chosen];
+        status = create(device, err);
+    }
+    return status;
+}
+
+void device_close(struct gpu_opened *opened)
+{
+    struct device *const device = (struct device *)opened;
     if (device->queue)
         queue_close(device);
     if (device->programs)
@@ -85,56 +92,4 @@ static void destroy(struct device *device)
         memory_close(device);
     if (device->context)
         device->api.ReleaseContext(device->context);
-    pthread_mutex_destroy(&device->lock);
-    free(device);
-}
-
-static convoy_status open_device(const struct convoy_host *host, struct device **out, struct convoy_error *err)
-{
-    struct device *const device = calloc(1, sizeof *device);
-    struct candidate all[DEVICES_MOST];
-    const struct candidate *chosen = NULL;
-    uint32_t count;
-    if (!device)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a device");
-    pthread_mutex_init(&device->lock, NULL);
-    device->host = host;
-    convoy_status status = api_open(&device->api, err);
-    if (status == CONVOY_OK)
-        status = choice_list(&device->api, all, &count, err);
-    if (status == CONVOY_OK)
-        status = choice_make(all, count, &chosen, err);
-    if (status == CONVOY_OK) {
-        device->choice = *chosen;
-        status = create(device, err);
-    }
-    if (status == CONVOY_OK)
-        *out = device;
-    else
-        destroy(device);
-    return status;
-}
-
-convoy_status device_open(const struct convoy_host *host, struct device **device, struct convoy_error *err)
-{
-    convoy_status status = CONVOY_OK;
-    pthread_mutex_lock(&shared_lock);
-    if (!shared)
-        status = open_device(host, &shared, err);
-    if (status == CONVOY_OK) {
-        shared->users++;
-        *device = shared;
-    }
-    pthread_mutex_unlock(&shared_lock);
-    return status;
-}
-
-void device_close(struct device *device)
-{
-    pthread_mutex_lock(&shared_lock);
-    if (--device->users == 0) {
-        shared = NULL;
-        destroy(device);
-    }
-    pthread_mutex_unlock(&shared_lock);
 }

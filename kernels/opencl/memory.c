@@ -77,7 +77,7 @@ static convoy_status create(struct memory_pool *pool, uint64_t room, struct tens
     free(buffer);
     if (api_is_memory(result))
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu MiB do not fit: %s has %llu MiB, at most %llu MiB to a buffer (%s)",
-                           (unsigned long long)(room >> 20), device->name, (unsigned long long)(device->choice.memory_bytes >> 20),
+                           (unsigned long long)(room >> 20), device->base.name, (unsigned long long)(device->choice.memory_bytes >> 20),
                            (unsigned long long)(device->choice.alloc_bytes >> 20), api_result(result));
     return device_fail(device, result, "clCreateBuffer", err);
 }
@@ -87,15 +87,15 @@ static convoy_status alloc_buffer(struct convoy_memory *domain, uint64_t bytes, 
     struct memory_pool *const pool = pool_of(domain);
     struct device *const device = pool->device;
     const uint64_t room = bytes > UINT64_MAX - 4 ? bytes : room_of(device, bytes);
-    pthread_mutex_lock(&device->lock);
-    convoy_status status = device_check(device, err);
+    pthread_mutex_lock(&device->base.lock);
+    convoy_status status = gpu_device_check(&device->base, err);
     struct tensor_buffer *buffer = status == CONVOY_OK ? take_kept(pool, room) : NULL;
     if (status == CONVOY_OK && !buffer)
         status = room > device->choice.memory_bytes
                      ? convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu MiB exceed the %llu MiB of %s", (unsigned long long)(room >> 20),
-                                   (unsigned long long)(device->choice.memory_bytes >> 20), device->name)
+                                   (unsigned long long)(device->choice.memory_bytes >> 20), device->base.name)
                      : create(pool, room, &buffer, err);
-    pthread_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->base.lock);
     if (status == CONVOY_OK) {
         buffer->base = (struct convoy_buffer){.memory = domain, .bytes = bytes};
         *out = &buffer->base;
@@ -110,24 +110,24 @@ static void free_buffer(struct convoy_memory *domain, struct convoy_buffer *base
     struct tensor_buffer *const buffer = (struct tensor_buffer *)base;
     if (!base)
         return;
-    pthread_mutex_lock(&device->lock);
-    if (!device->lost && pool->kept_bytes + buffer->room_bytes <= KEPT_BYTES) {
+    pthread_mutex_lock(&device->base.lock);
+    if (!device->base.lost && pool->kept_bytes + buffer->room_bytes <= KEPT_BYTES) {
         buffer->next = pool->kept;
         pool->kept = buffer;
         pool->kept_bytes += buffer->room_bytes;
     } else {
-        if (!device->lost)
+        if (!device->base.lost)
             device->api.ReleaseMemObject(buffer->handle);
         free(buffer);
     }
-    pthread_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->base.lock);
 }
 
 /* ---- copies ---- */
 
 static convoy_status check(const struct device *device, struct convoy_tensor tensor, uint64_t bytes, struct convoy_error *err)
 {
-    if (!tensor.buffer || !memory_owns(device, tensor.buffer))
+    if (!tensor.buffer || tensor.buffer->memory != device->base.memory)
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "the tensor is in another memory domain");
     if (tensor.offset > tensor.buffer->bytes || bytes > tensor.buffer->bytes - tensor.offset)
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "the range reaches beyond the tensor's buffer");
@@ -140,15 +140,15 @@ static convoy_status fill(struct convoy_memory *domain, struct convoy_tensor to,
     convoy_status status = check(device, to, bytes, err);
     if (status != CONVOY_OK || !bytes)
         return status;
-    pthread_mutex_lock(&device->lock);
-    status = device_check(device, err);
+    pthread_mutex_lock(&device->base.lock);
+    status = gpu_device_check(&device->base, err);
     if (status == CONVOY_OK) {
         const cl_int result = device->api.EnqueueFillBuffer(queue_handle(device), memory_handle(to.buffer), &word, sizeof word, (size_t)to.offset,
                                                             (size_t)bytes, 0, NULL, NULL);
         if (result != CL_SUCCESS)
             status = device_fail(device, result, "clEnqueueFillBuffer", err);
     }
-    pthread_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->base.lock);
     return status;
 }
 
@@ -159,15 +159,15 @@ static convoy_status upload(struct convoy_memory *domain, struct convoy_tensor t
     convoy_status status = check(device, to, bytes, err);
     if (status != CONVOY_OK || !bytes)
         return status;
-    pthread_mutex_lock(&device->lock);
-    status = device_check(device, err);
+    pthread_mutex_lock(&device->base.lock);
+    status = gpu_device_check(&device->base, err);
     if (status == CONVOY_OK) {
         const cl_int result = device->api.EnqueueWriteBuffer(queue_handle(device), memory_handle(to.buffer), CL_TRUE, (size_t)to.offset,
                                                              (size_t)bytes, from, 0, NULL, NULL);
         if (result != CL_SUCCESS)
             status = device_fail(device, result, "clEnqueueWriteBuffer", err);
     }
-    pthread_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->base.lock);
     return status;
 }
 
@@ -177,15 +177,15 @@ static convoy_status download(struct convoy_memory *domain, void *to, struct con
     convoy_status status = check(device, from, bytes, err);
     if (status != CONVOY_OK || !bytes)
         return status;
-    pthread_mutex_lock(&device->lock);
-    status = device_check(device, err);
+    pthread_mutex_lock(&device->base.lock);
+    status = gpu_device_check(&device->base, err);
     if (status == CONVOY_OK) {
         const cl_int result = device->api.EnqueueReadBuffer(queue_handle(device), memory_handle(from.buffer), CL_TRUE, (size_t)from.offset,
                                                             (size_t)bytes, to, 0, NULL, NULL);
         if (result != CL_SUCCESS)
             status = device_fail(device, result, "clEnqueueReadBuffer", err);
     }
-    pthread_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->base.lock);
     return status;
 }
 
@@ -199,8 +199,8 @@ convoy_status memory_open(struct device *device, struct convoy_error *err)
     pool->device = device;
     pool->domain = (struct convoy_memory){
         .struct_size = sizeof pool->domain,
-        .align = device->planner.align_bytes,
-        .name = device->name,
+        .align = device->base.planner.align_bytes,
+        .name = device->base.name,
         .alloc = alloc_buffer,
         .free = free_buffer,
         .fill = fill,
@@ -208,6 +208,7 @@ convoy_status memory_open(struct device *device, struct convoy_error *err)
         .download = download,
     };
     device->memory = pool;
+    device->base.memory = &pool->domain;
     return CONVOY_OK;
 }
 
@@ -216,16 +217,6 @@ void memory_close(struct device *device)
     give_back(device->memory);
     free(device->memory);
     device->memory = NULL;
-}
-
-struct convoy_memory *memory_domain(struct device *device)
-{
-    return &device->memory->domain;
-}
-
-bool memory_owns(const struct device *device, const struct convoy_buffer *buffer)
-{
-    return buffer->memory == &device->memory->domain;
 }
 
 cl_mem memory_handle(const struct convoy_buffer *buffer)

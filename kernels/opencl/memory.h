@@ -7,9 +7,6 @@
 
 convoy_status memory_open(struct device *device, struct convoy_error *err);
 void memory_close(struct device *device);
-struct convoy_memory *memory_domain(struct device *device);
-
-bool memory_owns(const struct device *device, const struct convoy_buffer *buffer);
 cl_mem memory_handle(const struct convoy_buffer *buffer);
 
 #endif

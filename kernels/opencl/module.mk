@@ -19,12 +19,7 @@ $(B)/kernels/opencl/text_arrays.h: $(GPU_MODULES:%=$(B)/kernels/opencl/%.text)
 	$(Q)cat $^ > $@
 $(B)/kernels/opencl/texts.o: $(B)/kernels/opencl/text_arrays.h
 
-TESTS += $(B)/tests/test_opencl
-$(B)/kernels/opencl/tests/test_opencl.o: PRIVATE_CPP = -Iharness/include -D_GNU_SOURCE -DBUILD_DIR='"$(abspath $(B))"'
-$(B)/tests/test_opencl: $(B)/kernels/opencl/tests/test_opencl.o | $(B)/plugins/convoy_opencl.so
-	@mkdir -p $(@D)
-	$(Q)echo "  LINK    $@"
-	$(Q)$(CC) $(SANFLAGS) -o $@ $< $(LDFLAGS) -lcmocka -ldl
+$(eval $(call test_backend,opencl))
 else
 SKIPPED += opencl:needs:opencl-headers
 endif

@@ -7,224 +7,94 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct self {
-    struct convoy_instance base;
-    struct device *device;
-    enum gpu_variant variant;
-};
-
 struct plan {
-    struct convoy_plan base;
-    struct device *device;
-    struct gpu_program program;
-    cl_kernel *kernel;  /* of the steps of prepare, then of execute */
-    cl_event *event;    /* of the steps of the last profiled execute; made when profiling is first enabled */
-    bool profiling;
+    struct gpu_plan base;
+    cl_kernel *kernel; /* of the steps of prepare, then of execute */
+    struct span *span; /* of the steps of the last profiled execute; made when profiling is first enabled */
 };
 
-/* ---- plans ---- */
+static struct device *device_of(const struct gpu_plan *plan)
+{
+    return (struct device *)plan->device;
+}
 
 static void release_events(struct plan *plan)
 {
-    for (uint32_t s = 0; plan->event && s < plan->program.step_count; s++) {
-        if (plan->event[s] && !plan->device->lost)
-            plan->device->api.ReleaseEvent(plan->event[s]);
-        plan->event[s] = NULL;
+    struct device *const device = device_of(&plan->base);
+    for (uint32_t s = 0; plan->span && s < plan->base.program.step_count; s++) {
+        const cl_event event[] = {plan->span[s].first, plan->span[s].last};
+        for (int e = 0; e < 2 && !device->base.lost; e++) {
+            if (event[e])
+                device->api.ReleaseEvent(event[e]);
+        }
+        plan->span[s] = (struct span){0};
     }
 }
 
-static void destroy(struct convoy_plan *base)
+static void destroy(struct gpu_plan *base)
 {
     struct plan *const plan = (struct plan *)base;
-    struct device *const device = plan->device;
-    pthread_mutex_lock(&device->lock);
     release_events(plan);
-    pthread_mutex_unlock(&device->lock);
-    gpu_program_free(&plan->program);
     free(plan->kernel);
-    free(plan->event);
-    free(plan);
+    free(plan->span);
 }
 
-static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
+static convoy_status build(struct gpu_plan *base, struct convoy_error *err)
 {
-    const struct plan *const plan = (const struct plan *)base;
-    struct convoy_plan_info mine = {
-        .struct_size = out->struct_size,
-        .workspace_bytes = plan->program.workspace_bytes,
-        .prepared_bytes = plan->program.prepared_bytes,
-        .numerics = plan->program.numerics,
-    };
-    /* Every row of every report names the algorithm, and so says where it did not run on a GPU. */
-    snprintf(mine.algorithm, sizeof mine.algorithm, "%.22s%s", plan->program.algorithm, plan->device->software ? ", software device" : "");
-    memcpy(out, &mine, out->struct_size < sizeof mine ? out->struct_size : sizeof mine);
+    struct plan *const plan = (struct plan *)base;
+    struct device *const device = device_of(base);
+    const uint32_t count = gpu_plan_count(base);
+    plan->kernel = calloc(count, sizeof *plan->kernel);
+    if (!plan->kernel)
+        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan's kernels");
+    convoy_status status = CONVOY_OK;
+    for (uint32_t s = 0; s < count && status == CONVOY_OK; s++)
+        status = programs_find(device, gpu_plan_step(base, s), &plan->kernel[s], err);
+    return status == CONVOY_OK ? queue_wait(device, err) : status;
 }
 
-static convoy_status check_slots(const struct plan *plan, const struct convoy_args *args, uint32_t needed, struct convoy_error *err)
+static convoy_status run(struct gpu_plan *base, uint32_t first, uint32_t count, const struct convoy_args *args,
+                         struct convoy_error *err)
 {
-    for (uint32_t slot = 0; slot < CONVOY_NSLOTS; slot++) {
-        if (!(needed & (1u << slot)))
-            continue;
-        if (slot >= args->nslots || !args->slot[slot].buffer)
-            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "slot %u is needed and empty", slot);
-        if (!memory_owns(plan->device, args->slot[slot].buffer))
-            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "slot %u is in another memory domain", slot);
-    }
-    return CONVOY_OK;
-}
-
-static convoy_status run(const struct plan *plan, const struct gpu_step *steps, uint32_t count, const cl_kernel *kernel, cl_event *event,
-                         const struct convoy_args *args, struct convoy_error *err)
-{
-    struct device *const device = plan->device;
-    convoy_status status = queue_profile(device, event != NULL, err);
+    struct plan *const plan = (struct plan *)base;
+    struct device *const device = device_of(base);
+    const bool profiled = base->profiling && first == base->program.prepare_count;
+    if (profiled)
+        release_events(plan);
+    convoy_status status = queue_profile(device, profiled, err);
     for (uint32_t s = 0; s < count && status == CONVOY_OK; s++) {
+        const struct gpu_step *const step = gpu_plan_step(base, first + s);
         struct range range[GPU_BINDS_MOST] = {{0}};
-        for (uint32_t b = 0; b < gpu_modules[steps[s].module].binds; b++) {
-            const struct gpu_bind *const bind = &steps[s].bind[b];
+        for (uint32_t b = 0; b < gpu_modules[step->module].binds; b++) {
+            const struct gpu_bind *const bind = &step->bind[b];
             if (bind->bytes)
                 range[b] = (struct range){memory_handle(args->slot[bind->slot].buffer), args->slot[bind->slot].offset + bind->offset};
         }
-        status = queue_launch(device, kernel[s], &steps[s], &steps[s].params, range, event ? &event[s] : NULL, err);
+        status = queue_launch(device, plan->kernel[first + s], step, range, profiled ? &plan->span[s] : NULL, err);
     }
     return status;
 }
 
-static convoy_status prepare(struct convoy_plan *base, const struct convoy_args *args, struct convoy_error *err)
+static convoy_status wait(struct gpu_opened *device, struct convoy_error *err)
 {
-    struct plan *const plan = (struct plan *)base;
-    convoy_status status = check_slots(plan, args, 1u << CONVOY_W | 1u << CONVOY_PREPARED, err);
-    if (status == CONVOY_OK) {
-        pthread_mutex_lock(&plan->device->lock);
-        status = run(plan, plan->program.prepare, plan->program.prepare_count, plan->kernel, NULL, args, err);
-        pthread_mutex_unlock(&plan->device->lock);
-    }
-    return status;
+    return queue_wait((struct device *)device, err);
 }
 
-static convoy_status execute(struct convoy_plan *base, const struct convoy_args *args, struct convoy_error *err)
-{
-    struct plan *const plan = (struct plan *)base;
-    const struct gpu_program *const program = &plan->program;
-    const uint32_t prepared = program->prepared_bytes ? 1u << CONVOY_PREPARED : 0, workspace = program->workspace_bytes ? 1u << CONVOY_WORKSPACE : 0;
-    const uint32_t weights = prepared ? 1u << CONVOY_W : 0; /* read by prepare */
-    convoy_status status = check_slots(plan, args, (program->reads & ~weights) | program->writes | prepared | workspace, err);
-    if (status == CONVOY_OK) {
-        pthread_mutex_lock(&plan->device->lock);
-        release_events(plan);
-        status = run(plan, program->step, program->step_count, plan->kernel + program->prepare_count, plan->profiling ? plan->event : NULL,
-                     args, err);
-        pthread_mutex_unlock(&plan->device->lock);
-    }
-    return status;
-}
-
-static const struct convoy_plan_ops plan_ops = {
-    .struct_size = sizeof plan_ops,
-    .info = info,
-    .execute = execute,
+static const struct gpu_backend backend = {
+    .device_bytes = sizeof(struct device),
+    .plan_bytes = sizeof(struct plan),
+    .open = device_open,
+    .close = device_close,
+    .wait = wait,
+    .build = build,
     .destroy = destroy,
-};
-static const struct convoy_plan_ops prepared_plan_ops = {
-    .struct_size = sizeof prepared_plan_ops,
-    .info = info,
-    .prepare = prepare,
-    .execute = execute,
-    .destroy = destroy,
+    .run = run,
 };
 
-/* Kernels of all steps: nothing is compiled later. */
-static convoy_status build(struct plan *plan, struct convoy_error *err)
+static convoy_status open_instance(const struct convoy_host *host, const char *variant, struct convoy_instance **out,
+                                   struct convoy_error *err)
 {
-    struct device *const device = plan->device;
-    const struct gpu_program *const program = &plan->program;
-    const uint32_t count = program->prepare_count + program->step_count;
-    plan->kernel = calloc(count ? count : 1, sizeof *plan->kernel);
-    if (!plan->kernel)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan's kernels");
-    convoy_status status = device_check(device, err);
-    for (uint32_t s = 0; s < count && status == CONVOY_OK; s++) {
-        const struct gpu_step *const step = s < program->prepare_count ? &program->prepare[s] : &program->step[s - program->prepare_count];
-        status = programs_find(device, step, &plan->kernel[s], err);
-    }
-    if (status == CONVOY_OK)
-        status = queue_wait(device, err);
-    return status;
-}
-
-static convoy_status make_plan(struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_plan **out,
-                               struct convoy_error *err)
-{
-    const struct self *const self = (const struct self *)base;
-    struct plan *const plan = calloc(1, sizeof *plan);
-    if (!plan)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
-    plan->device = self->device;
-    convoy_status status = gpu_program_fit(&self->device->planner, self->variant, problem, base->memory, &plan->program, err);
-    if (status != CONVOY_OK) {
-        free(plan);
-        return status;
-    }
-    plan->base.ops = plan->program.prepared_bytes ? &prepared_plan_ops : &plan_ops;
-    pthread_mutex_lock(&self->device->lock);
-    status = build(plan, err);
-    pthread_mutex_unlock(&self->device->lock);
-    if (status == CONVOY_OK)
-        *out = &plan->base;
-    else
-        destroy(&plan->base);
-    return status;
-}
-
-/* ---- instances ---- */
-
-static convoy_status supports(const struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_error *err)
-{
-    const struct self *const self = (const struct self *)base;
-    return gpu_program_make(&self->device->planner, self->variant, problem, NULL, err);
-}
-
-static convoy_status sync_instance(struct convoy_instance *base, struct convoy_error *err)
-{
-    struct device *const device = ((struct self *)base)->device;
-    pthread_mutex_lock(&device->lock);
-    const convoy_status status = queue_wait(device, err);
-    pthread_mutex_unlock(&device->lock);
-    return status;
-}
-
-static void close_instance(struct convoy_instance *base)
-{
-    device_close(((struct self *)base)->device);
-    free(base);
-}
-
-static const struct convoy_instance_ops instance_ops = {
-    .struct_size = sizeof instance_ops,
-    .supports = supports,
-    .plan = make_plan,
-    .sync = sync_instance,
-    .close = close_instance,
-};
-
-static convoy_status open_instance(const struct convoy_host *host, const char *name, struct convoy_instance **out, struct convoy_error *err)
-{
-    const enum gpu_variant variant = gpu_variant_find(name);
-    if (variant == GPU_VARIANT_COUNT)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "there is no variant \"%s\"", name);
-    struct self *const self = calloc(1, sizeof *self);
-    if (!self)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for an instance");
-    const convoy_status status = device_open(host, &self->device, err);
-    if (status != CONVOY_OK) {
-        free(self);
-        return status;
-    }
-    self->base.ops = &instance_ops;
-    self->base.memory = memory_domain(self->device);
-    self->variant = variant;
-    *out = &self->base;
-    return CONVOY_OK;
+    return gpu_instance_open(&backend, host, variant, out, err);
 }
 
 /* ---- extensions ---- */
@@ -232,29 +102,31 @@ static convoy_status open_instance(const struct convoy_host *host, const char *n
 static void profile_enable(struct convoy_plan *base, uint32_t on)
 {
     struct plan *const plan = (struct plan *)base;
-    pthread_mutex_lock(&plan->device->lock);
+    const uint32_t count = plan->base.program.step_count;
+    pthread_mutex_lock(&plan->base.device->lock);
     release_events(plan);
-    if (on && !plan->event)
-        plan->event = calloc(plan->program.step_count ? plan->program.step_count : 1, sizeof *plan->event);
-    plan->profiling = on && plan->event;
-    pthread_mutex_unlock(&plan->device->lock);
+    if (on && !plan->span)
+        plan->span = calloc(count, sizeof *plan->span);
+    plan->base.profiling = on && plan->span;
+    pthread_mutex_unlock(&plan->base.device->lock);
 }
 
 static void profile_read(const struct convoy_plan *base, struct convoy_profile *out)
 {
     const struct plan *const plan = (const struct plan *)base;
-    struct device *const device = plan->device;
-    struct convoy_profile mine = {.struct_size = out->struct_size};
-    pthread_mutex_lock(&device->lock);
-    for (uint32_t s = 0; plan->event && s < plan->program.step_count && !device->lost; s++) {
+    struct device *const device = device_of(&plan->base);
+    const struct gpu_program *const program = &plan->base.program;
+    struct convoy_profile mine = {0};
+    pthread_mutex_lock(&device->base.lock);
+    for (uint32_t s = 0; plan->span && s < program->step_count && !device->base.lost; s++) {
+        const cl_event first = plan->span[s].first, last = plan->span[s].last ? plan->span[s].last : first;
         cl_ulong begin = 0, end = 0;
-        if (plan->event[s] &&
-            device->api.GetEventProfilingInfo(plan->event[s], CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) == CL_SUCCESS &&
-            device->api.GetEventProfilingInfo(plan->event[s], CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS && end > begin)
-            mine.phase_ns[plan->program.step[s].phase] += end - begin;
+        if (first && device->api.GetEventProfilingInfo(first, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) == CL_SUCCESS &&
+            device->api.GetEventProfilingInfo(last, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS && end > begin)
+            mine.phase_ns[program->step[s].phase] += end - begin;
     }
-    pthread_mutex_unlock(&device->lock);
-    memcpy(out, &mine, out->struct_size < sizeof mine ? out->struct_size : sizeof mine);
+    pthread_mutex_unlock(&device->base.lock);
+    gpu_answer(out, &mine, sizeof mine);
 }
 
 static const struct convoy_profiler profiler = {
@@ -275,9 +147,9 @@ static convoy_status describe_device(uint32_t index, struct convoy_device_info *
         return status;
     if (index >= count)
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE, "there are %u devices", count);
-    struct convoy_device_info mine = {.struct_size = out->struct_size};
+    struct convoy_device_info mine = {0};
     choice_describe(&all[index], &mine);
-    memcpy(out, &mine, out->struct_size < sizeof mine ? out->struct_size : sizeof mine);
+    gpu_answer(out, &mine, sizeof mine);
     return CONVOY_OK;
 }
 

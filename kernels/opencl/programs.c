@@ -26,7 +26,7 @@ static void options_of(const struct device *device, const struct gpu_step *step,
 {
     const struct gpu_module *const module = &gpu_modules[step->module];
     const char *name = module->constants;
-    int at = snprintf(options, OPTIONS_BYTES, "-cl-std=CL1.2 -cl-mad-enable -DWIDTH=%u -DGROUP=%u %s", device->planner.vector, step->group,
+    int at = snprintf(options, OPTIONS_BYTES, "-cl-std=CL1.2 -cl-mad-enable -DWIDTH=%u -DGROUP=%u %s", device->base.planner.vector, step->group,
                       module->options);
     for (uint32_t c = 0; *name && at > 0 && at < OPTIONS_BYTES; c++) {
         const size_t length = strcspn(name, " ");
@@ -53,7 +53,7 @@ static convoy_status build_failure(struct device *device, const struct gpu_step 
                                    struct convoy_error *err)
 {
     char log[4096];
-    const struct convoy_host *const host = device->host;
+    const struct convoy_host *const host = device->base.host;
     if (device->api.GetProgramBuildInfo(program, device->choice.device, CL_PROGRAM_BUILD_LOG, sizeof log, log, NULL) == CL_SUCCESS && host->log)
         host->log(host, CONVOY_LOG_ERROR, log);
     return convoy_fail(err, api_is_memory(result) ? CONVOY_NO_MEMORY : CONVOY_FAILED, CONVOY_WHY_HARDWARE,
@@ -198,12 +198,13 @@ static union gpu_params idle_params(enum gpu_module_id id)
 static convoy_status warm(struct device *device, const struct gpu_step *step, struct program *program, struct convoy_error *err)
 {
     const uint64_t width = (uint64_t)step->grid_x * step->group;
-    const union gpu_params params = idle_params(step->module);
+    struct gpu_step idle = {.module = step->module, .group = step->group, .grid_x = step->grid_x, .grid_y = step->grid_y};
     const struct range nothing[GPU_BINDS_MOST] = {{0}};
     if (program->warmed && (width <= program->warmed || width <= 65535))
         return CONVOY_OK;
     program->warmed = width;
-    return queue_launch(device, program->kernel, step, &params, nothing, NULL, err);
+    idle.params = idle_params(step->module);
+    return queue_launch(device, program->kernel, &idle, nothing, NULL, err);
 }
 
 convoy_status programs_find(struct device *device, const struct gpu_step *step, cl_kernel *kernel, struct convoy_error *err)

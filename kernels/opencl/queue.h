@@ -16,9 +16,12 @@ cl_command_queue queue_handle(const struct device *device);
 
 /* Launches follow with or without events that know their times. Waits when that changes. */
 convoy_status queue_profile(struct device *device, bool on, struct convoy_error *err);
-/* `event` may be NULL; otherwise the queue must be profiling, and the caller releases it. */
-convoy_status queue_launch(struct device *device, cl_kernel kernel, const struct gpu_step *step, const union gpu_params *params,
-                           const struct range range[GPU_BINDS_MOST], cl_event *event, struct convoy_error *err);
+struct span { /* the launches of a step: the first, and the last if it came in parts */
+    cl_event first, last;
+};
+/* In parts where it would take long. `span` may be NULL; otherwise the queue must be profiling, and the caller releases them. */
+convoy_status queue_launch(struct device *device, cl_kernel kernel, const struct gpu_step *step,
+                           const struct range range[GPU_BINDS_MOST], struct span *span, struct convoy_error *err);
 convoy_status queue_wait(struct device *device, struct convoy_error *err);
 
 #endif

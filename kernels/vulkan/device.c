@@ -4,25 +4,12 @@
 #include "queue.h"
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { DEVICES_MOST = 32 };
 
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct device *shared; /* with users > 0 */
-static struct device *lost;   /* those that are not given back, see destroy */
-
 convoy_status device_lose(struct device *device, VkResult result, const char *what, struct convoy_error *err)
 {
-    if (!device->lost)
-        snprintf(device->lost_text, sizeof device->lost_text, "the device is lost: %s: %s", what, api_result(result));
-    device->lost = true;
-    return device_check(device, err);
-}
-
-convoy_status device_check(const struct device *device, struct convoy_error *err)
-{
-    return device->lost ? convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "%s", device->lost_text) : CONVOY_OK;
+    return gpu_device_lose(&device->base, what, api_result(result), err);
 }
 
 /* ---- which device ---- */
@@ -117,70 +104,48 @@ static convoy_status find_candidates(const struct api *api, VkInstance instance,
                                 "no Vulkan device with version 1.2 and a compute queue here");
 }
 
-static bool contains(const char *text, const char *part)
+static uint64_t local_bytes(const VkPhysicalDeviceMemoryProperties *memory)
 {
-    const size_t length = strlen(part);
-    for (; *text; text++) {
-        if (!strncasecmp(text, part, length))
-            return true;
+    uint64_t most = 0;
+    for (uint32_t h = 0; h < memory->memoryHeapCount; h++) {
+        if ((memory->memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) && memory->memoryHeaps[h].size > most)
+            most = memory->memoryHeaps[h].size;
     }
-    return false;
+    return most;
 }
 
-static convoy_status choose(const struct candidate *list, uint32_t count, const struct candidate **chosen,
-                            struct convoy_error *err)
+static void describe_candidate(const struct api *api, const struct candidate *candidate, struct convoy_device_info *info)
 {
-    const char *const wish = getenv("CONVOY_DEVICE");
-    *chosen = &list[0];
-    if (!wish || !*wish)
-        return CONVOY_OK;
-    char *end;
-    const unsigned long index = strtoul(wish, &end, 10);
-    if (!*end) {
-        if (index >= count)
-            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no Vulkan device %lu, there are %u", index, count);
-        *chosen = &list[index];
-        return CONVOY_OK;
-    }
-    for (uint32_t d = 0; d < count; d++) {
-        if (contains(list[d].properties.properties.deviceName, wish)) {
-            *chosen = &list[d];
-            return CONVOY_OK;
-        }
-    }
-    return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no Vulkan device is named like \"%s\"", wish);
+    const VkPhysicalDeviceProperties *const p = &candidate->properties.properties;
+    VkPhysicalDeviceMemoryProperties memory;
+    api->GetPhysicalDeviceMemoryProperties(candidate->physical, &memory);
+    *info = (struct convoy_device_info){
+        .software = p->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU,
+        .memory_bytes = local_bytes(&memory),
+        .range_bytes = p->limits.maxStorageBufferRange,
+        .group_most = p->limits.maxComputeWorkGroupInvocations,
+        .shared_bytes = p->limits.maxComputeSharedMemorySize,
+        .subgroup = candidate->limits.subgroupSize,
+    };
+    snprintf(info->name, sizeof info->name, "%.159s", p->deviceName);
+    snprintf(info->type, sizeof info->type, "%s", type_name(p->deviceType));
+    snprintf(info->driver, sizeof info->driver, "%.60s %.60s, Vulkan %u.%u", candidate->driver.driverName,
+             candidate->driver.driverInfo, VK_API_VERSION_MAJOR(p->apiVersion), VK_API_VERSION_MINOR(p->apiVersion));
 }
 
-convoy_status device_list(uint32_t *count, struct device_summary *list, uint32_t most, struct convoy_error *err)
+convoy_status device_describe(uint32_t index, struct convoy_device_info *info, struct convoy_error *err)
 {
     struct api api;
     VkInstance instance = VK_NULL_HANDLE;
     struct candidate all[DEVICES_MOST];
-    *count = 0;
+    uint32_t count = 0;
     convoy_status status = api_open(&api, &instance, err);
     if (status == CONVOY_OK)
-        status = find_candidates(&api, instance, all, count, err);
-    for (uint32_t d = 0; status == CONVOY_OK && d < *count && d < most; d++) {
-        const VkPhysicalDeviceProperties *const p = &all[d].properties.properties;
-        VkPhysicalDeviceMemoryProperties memory;
-        api.GetPhysicalDeviceMemoryProperties(all[d].physical, &memory);
-        struct device_summary *const s = &list[d];
-        *s = (struct device_summary){
-            .software = p->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU,
-            .range_bytes = p->limits.maxStorageBufferRange,
-            .group_most = p->limits.maxComputeWorkGroupInvocations,
-            .shared_bytes = p->limits.maxComputeSharedMemorySize,
-            .subgroup = all[d].limits.subgroupSize,
-        };
-        snprintf(s->name, sizeof s->name, "%s", p->deviceName);
-        snprintf(s->type, sizeof s->type, "%s", type_name(p->deviceType));
-        snprintf(s->driver, sizeof s->driver, "%.60s %.60s, Vulkan %u.%u", all[d].driver.driverName, all[d].driver.driverInfo,
-                 VK_API_VERSION_MAJOR(p->apiVersion), VK_API_VERSION_MINOR(p->apiVersion));
-        for (uint32_t h = 0; h < memory.memoryHeapCount; h++) {
-            if ((memory.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) && memory.memoryHeaps[h].size > s->memory_bytes)
-                s->memory_bytes = memory.memoryHeaps[h].size;
-        }
-    }
+        status = find_candidates(&api, instance, all, &count, err);
+    if (status == CONVOY_OK && index >= count)
+        status = convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_SIZE, "there are %u devices", count);
+    if (status == CONVOY_OK)
+        describe_candidate(&api, &all[index], info);
     if (instance && api.DestroyInstance)
         api.DestroyInstance(instance, NULL);
     return status;
@@ -191,17 +156,12 @@ convoy_status device_list(uint32_t *count, struct device_summary *list, uint32_t
 static void describe_to_planner(struct device *device, const struct candidate *chosen)
 {
     const VkPhysicalDeviceLimits *const limits = &device->properties.limits;
-    struct gpu_device *const planner = &device->planner;
-    uint64_t heap = 0;
-    for (uint32_t h = 0; h < device->memory_types.memoryHeapCount; h++) {
-        if ((device->memory_types.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) &&
-            device->memory_types.memoryHeaps[h].size > heap)
-            heap = device->memory_types.memoryHeaps[h].size;
-    }
+    struct gpu_device *const planner = &device->base.planner;
+    const uint64_t heap = local_bytes(&device->memory_types);
     const uint64_t align = limits->minStorageBufferOffsetAlignment;
     *planner = (struct gpu_device){
-        .cpu_family = device->software,
-        .specialise = !device->software,
+        .cpu_family = device->base.software,
+        .specialise = !device->base.software,
         .vector = 4,
         .lanes = chosen->limits.subgroupSize,
         .group_most = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
@@ -235,11 +195,11 @@ static convoy_status create(struct device *device, const struct candidate *chose
     device->driver.pNext = NULL;
     device->family = chosen->family;
     device->timestamp_bits = chosen->timestamp_bits;
-    device->software = device->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    device->base.software = device->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
     device->debug_barriers = getenv("CONVOY_GPU_BARRIERS") != NULL;
     device->buffer_bytes = chosen->limits.maxMemoryAllocationSize;
-    snprintf(device->name, sizeof device->name, "vulkan:%.40s%s", device->properties.deviceName,
-             device->software ? " (software)" : "");
+    snprintf(device->base.name, sizeof device->base.name, "vulkan:%.40s%s", device->properties.deviceName,
+             device->base.software ? " (software)" : "");
     device->api.GetPhysicalDeviceMemoryProperties(device->physical, &device->memory_types);
     describe_to_planner(device, chosen);
     const VkResult result = device->api.CreateDevice(device->physical, &info, NULL, &device->handle);
@@ -255,14 +215,25 @@ static convoy_status create(struct device *device, const struct candidate *chose
     return status;
 }
 
-/* Of a device that did not answer nothing is given back: it may still be at work on what would be freed. */
-static void destroy(struct device *device)
+convoy_status device_open(struct gpu_opened *opened, struct convoy_error *err)
 {
-    if (device->lost) {
-        device->next_lost = lost;
-        lost = device;
-        return;
-    }
+    struct device *const device = (struct device *)opened;
+    struct candidate all[DEVICES_MOST];
+    const char *name[DEVICES_MOST];
+    uint32_t count = 0, chosen = 0;
+    convoy_status status = api_open(&device->api, &device->instance, err);
+    if (status == CONVOY_OK)
+        status = find_candidates(&device->api, device->instance, all, &count, err);
+    for (uint32_t d = 0; d < count; d++)
+        name[d] = all[d].properties.properties.deviceName;
+    if (status == CONVOY_OK)
+        status = gpu_device_choose("Vulkan", name, count, &chosen, err);
+    return status == CONVOY_OK ? create(device, &all[chosen], err) : status;
+}
+
+void device_close(struct gpu_opened *opened)
+{
+    struct device *const device = (struct device *)opened;
     if (device->queue)
         queue_close(device);
     if (device->pipelines)
@@ -273,54 +244,4 @@ static void destroy(struct device *device)
         device->api.DestroyDevice(device->handle, NULL);
     if (device->instance && device->api.DestroyInstance)
         device->api.DestroyInstance(device->instance, NULL);
-    pthread_mutex_destroy(&device->lock);
-    free(device);
-}
-
-static convoy_status open_device(const struct convoy_host *host, struct device **out, struct convoy_error *err)
-{
-    struct device *const device = calloc(1, sizeof *device);
-    struct candidate all[DEVICES_MOST];
-    const struct candidate *chosen;
-    uint32_t count;
-    if (!device)
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a device");
-    pthread_mutex_init(&device->lock, NULL);
-    device->host = host;
-    convoy_status status = api_open(&device->api, &device->instance, err);
-    if (status == CONVOY_OK)
-        status = find_candidates(&device->api, device->instance, all, &count, err);
-    if (status == CONVOY_OK)
-        status = choose(all, count, &chosen, err);
-    if (status == CONVOY_OK)
-        status = create(device, chosen, err);
-    if (status == CONVOY_OK)
-        *out = device;
-    else
-        destroy(device);
-    return status;
-}
-
-convoy_status device_open(const struct convoy_host *host, struct device **device, struct convoy_error *err)
-{
-    convoy_status status = CONVOY_OK;
-    pthread_mutex_lock(&shared_lock);
-    if (!shared)
-        status = open_device(host, &shared, err);
-    if (status == CONVOY_OK) {
-        shared->users++;
-        *device = shared;
-    }
-    pthread_mutex_unlock(&shared_lock);
-    return status;
-}
-
-void device_close(struct device *device)
-{
-    pthread_mutex_lock(&shared_lock);
-    if (--device->users == 0) {
-        shared = NULL;
-        destroy(device);
-    }
-    pthread_mutex_unlock(&shared_lock);
 }

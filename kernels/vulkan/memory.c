@@ -56,9 +56,9 @@ static bool find_type(const struct device *device, uint32_t allowed, VkMemoryPro
 /* A lost device may still be at work on what would be freed. */
 static void destroy_block(struct device *device, struct block *block)
 {
-    if (block->buffer && !device->lost)
+    if (block->buffer && !device->base.lost)
         device->api.DestroyBuffer(device->handle, block->buffer, NULL);
-    if (block->memory && !device->lost)
+    if (block->memory && !device->base.lost)
         device->api.FreeMemory(device->handle, block->memory, NULL);
     *block = (struct block){0};
 }
@@ -102,7 +102,7 @@ static convoy_status create_block(struct device *device, uint64_t bytes, VkBuffe
 /* Memory of a CPU or of a GPU that shares the host's; tests ask for the staging path by the environment. */
 static bool is_shared(const struct device *device)
 {
-    const bool shares = device->software || device->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    const bool shares = device->base.software || device->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
     uint32_t type;
     return shares && !getenv("CONVOY_GPU_STAGING") &&
            find_type(device, UINT32_MAX,
@@ -232,12 +232,12 @@ static convoy_status domain_alloc(struct convoy_memory *domain, uint64_t bytes, 
     convoy_status status = bytes > UINT64_MAX / 2 ? convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY,
                                                                 "%llu bytes are no size", (unsigned long long)bytes)
                                                   : CONVOY_OK;
-    pthread_mutex_lock(&pool->device->lock);
+    pthread_mutex_lock(&pool->device->base.lock);
     if (status == CONVOY_OK)
-        status = device_check(pool->device, err);
+        status = gpu_device_check(&pool->device->base, err);
     if (status == CONVOY_OK)
         status = find_room(pool, (bytes ? bytes + align - 1 : align) / align * align, &made->span, err);
-    pthread_mutex_unlock(&pool->device->lock);
+    pthread_mutex_unlock(&pool->device->base.lock);
     if (status != CONVOY_OK) {
         free(made);
         return status;
@@ -253,7 +253,7 @@ static void domain_free(struct convoy_memory *domain, struct convoy_buffer *buff
     struct memory_pool *const pool = pool_of(domain);
     if (!buffer)
         return;
-    pthread_mutex_lock(&pool->device->lock);
+    pthread_mutex_lock(&pool->device->base.lock);
     struct span *span = ((struct tensor_buffer *)buffer)->span;
     span->free = true;
     if (span->next && span->next->free)
@@ -264,7 +264,7 @@ static void domain_free(struct convoy_memory *domain, struct convoy_buffer *buff
     }
     if (is_empty(span->block) && span->block->bytes != BLOCK_BYTES)
         release_empty(pool);
-    pthread_mutex_unlock(&pool->device->lock);
+    pthread_mutex_unlock(&pool->device->base.lock);
     free(buffer);
 }
 
@@ -275,21 +275,16 @@ struct range memory_range(struct convoy_tensor tensor)
     return (struct range){span->block->buffer, offset, span->block->mapped ? (char *)span->block->mapped + offset : NULL};
 }
 
-bool memory_owns(const struct device *device, const struct convoy_buffer *buffer)
-{
-    return buffer && buffer->memory == &device->memory->domain;
-}
-
 static convoy_status check_range(const struct memory_pool *pool, struct convoy_tensor tensor, uint64_t bytes,
                                  struct convoy_error *err)
 {
-    if (!memory_owns(pool->device, tensor.buffer))
+    if (!tensor.buffer || tensor.buffer->memory != &pool->domain)
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "the buffer is of another memory domain");
     if (tensor.offset > tensor.buffer->bytes || bytes > tensor.buffer->bytes - tensor.offset)
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "%llu bytes at %llu reach beyond the buffer's %llu",
                            (unsigned long long)bytes, (unsigned long long)tensor.offset,
                            (unsigned long long)tensor.buffer->bytes);
-    return device_check(pool->device, err);
+    return gpu_device_check(&pool->device->base, err);
 }
 
 static convoy_status open_staging(struct memory_pool *pool, struct convoy_error *err)
@@ -334,11 +329,11 @@ static convoy_status domain_upload(struct convoy_memory *domain, struct convoy_t
                                    struct convoy_error *err)
 {
     struct memory_pool *const pool = pool_of(domain);
-    pthread_mutex_lock(&pool->device->lock);
+    pthread_mutex_lock(&pool->device->base.lock);
     convoy_status status = check_range(pool, to, bytes, err);
     if (status == CONVOY_OK && bytes)
         status = transfer(pool, to, NULL, from, bytes, err);
-    pthread_mutex_unlock(&pool->device->lock);
+    pthread_mutex_unlock(&pool->device->base.lock);
     return status;
 }
 
@@ -346,11 +341,11 @@ static convoy_status domain_download(struct convoy_memory *domain, void *to, str
                                      struct convoy_error *err)
 {
     struct memory_pool *const pool = pool_of(domain);
-    pthread_mutex_lock(&pool->device->lock);
+    pthread_mutex_lock(&pool->device->base.lock);
     convoy_status status = check_range(pool, from, bytes, err);
     if (status == CONVOY_OK && bytes)
         status = transfer(pool, from, to, NULL, bytes, err);
-    pthread_mutex_unlock(&pool->device->lock);
+    pthread_mutex_unlock(&pool->device->base.lock);
     return status;
 }
 
@@ -358,7 +353,7 @@ static convoy_status domain_fill(struct convoy_memory *domain, struct convoy_ten
                                  struct convoy_error *err)
 {
     struct memory_pool *const pool = pool_of(domain);
-    pthread_mutex_lock(&pool->device->lock);
+    pthread_mutex_lock(&pool->device->base.lock);
     convoy_status status = check_range(pool, tensor, bytes, err);
     if (status == CONVOY_OK && (bytes % 4 || tensor.offset % 4))
         status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_MEMORY, "a fill of %llu bytes at %llu is not made of words",
@@ -367,7 +362,7 @@ static convoy_status domain_fill(struct convoy_memory *domain, struct convoy_ten
         const struct range range = memory_range(tensor);
         status = queue_fill(pool->device, range.buffer, range.offset, bytes, word, err);
     }
-    pthread_mutex_unlock(&pool->device->lock);
+    pthread_mutex_unlock(&pool->device->base.lock);
     return status;
 }
 
@@ -378,8 +373,8 @@ convoy_status memory_open(struct device *device, struct convoy_error *err)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a memory domain");
     pool->domain = (struct convoy_memory){
         .struct_size = sizeof pool->domain,
-        .align = device->planner.align_bytes,
-        .name = device->name,
+        .align = device->base.planner.align_bytes,
+        .name = device->base.name,
         .alloc = domain_alloc,
         .free = domain_free,
         .fill = domain_fill,
@@ -389,6 +384,7 @@ convoy_status memory_open(struct device *device, struct convoy_error *err)
     pool->device = device;
     pool->direct = is_shared(device);
     device->memory = pool;
+    device->base.memory = &pool->domain;
     return CONVOY_OK;
 }
 
@@ -409,11 +405,6 @@ void memory_close(struct device *device)
     destroy_block(device, &pool->staging);
     free(pool);
     device->memory = NULL;
-}
-
-struct convoy_memory *memory_domain(struct device *device)
-{
-    return &device->memory->domain;
 }
 
 convoy_status uniforms_open(struct device *device, uint64_t bytes, struct uniforms *uniforms, struct convoy_error *err)

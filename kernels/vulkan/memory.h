@@ -7,7 +7,6 @@
 
 convoy_status memory_open(struct device *device, struct convoy_error *err);
 void memory_close(struct device *device);
-struct convoy_memory *memory_domain(struct device *device);
 
 /* A range of device memory; offset counts from the start of `buffer`. */
 struct range {
@@ -17,7 +16,6 @@ struct range {
 };
 /* Where a tensor of this domain is. */
 struct range memory_range(struct convoy_tensor tensor);
-bool memory_owns(const struct device *device, const struct convoy_buffer *buffer);
 
 /* A buffer for the parameters of plans: addressable by the host and bound as uniforms. Under the device's lock. */
 struct uniforms {

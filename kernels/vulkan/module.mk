@@ -26,12 +26,7 @@ $(B)/kernels/vulkan/spirv_arrays.h: $(VULKAN_SPIRV)
 	$(Q)for file in $^; do id=$${file##*/}; printf 'SPIRV_ARRAY(%s, ' "$${id%.spirv}"; cat "$$file"; printf ')\n'; done > $@
 $(B)/kernels/vulkan/spirv.o: $(B)/kernels/vulkan/spirv_arrays.h
 
-TESTS += $(B)/tests/test_vulkan
-$(B)/kernels/vulkan/tests/test_vulkan.o: PRIVATE_CPP = -Iharness/include -D_POSIX_C_SOURCE=200809L -DBUILD_DIR='"$(abspath $(B))"'
-$(B)/tests/test_vulkan: $(B)/kernels/vulkan/tests/test_vulkan.o | $(B)/plugins/convoy_vulkan.so
-	@mkdir -p $(@D)
-	$(Q)echo "  LINK    $@"
-	$(Q)$(CC) $(SANFLAGS) -o $@ $< $(LDFLAGS) -lcmocka -ldl
+$(eval $(call test_backend,vulkan))
 else
 SKIPPED += vulkan:needs:libvulkan-dev+glslc
 endif

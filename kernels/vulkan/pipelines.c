@@ -88,7 +88,7 @@ static void save_cache(struct device *device)
     struct pipelines *const pipelines = device->pipelines;
     char draft[sizeof pipelines->path + 32];
     size_t bytes = 0;
-    if (device->lost || !pipelines->path[0] ||
+    if (device->base.lost || !pipelines->path[0] ||
         device->api.GetPipelineCacheData(device->handle, pipelines->cache, &bytes, NULL) != VK_SUCCESS ||
         bytes == pipelines->loaded_bytes)
         return;
@@ -127,7 +127,7 @@ convoy_status pipelines_open(struct device *device, struct convoy_error *err)
         .bindingCount = GPU_BINDS_MOST + 1,
         .pBindings = binding,
     };
-    const VkPushConstantRange bases = {VK_SHADER_STAGE_COMPUTE_BIT, 0, GPU_BINDS_MOST * sizeof(int32_t)};
+    const VkPushConstantRange bases = {VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(struct push)};
     find_path(device, pipelines->path, sizeof pipelines->path);
     void *const data = load_cache(device, pipelines->path, &pipelines->loaded_bytes);
     const VkPipelineCacheCreateInfo cache = {

@@ -5,6 +5,10 @@
 #include "device.h"
 
 enum { BINDING_PARAMS = GPU_BINDS_MOST };
+struct push { /* the push constants of every kernel */
+    int32_t base[GPU_BINDS_MOST];
+    int32_t group_first;
+};
 
 convoy_status pipelines_open(struct device *device, struct convoy_error *err);
 void pipelines_close(struct device *device);

@@ -9,7 +9,7 @@ struct slot { /* a command buffer, and what it needs while it runs */
     VkDescriptorPool sets;
     VkFence fence;
     bool pending;
-    double flops;
+    struct gpu_batch batch;
 };
 
 struct queue {
@@ -21,11 +21,9 @@ struct queue {
     uint32_t launches; /* in the open command buffer */
     struct gpu_hazards *hazards;
     VkQueryPool stamps; /* begin and end of each slot, to know the device's speed */
-    double flops_most;  /* of one submission: about 50 ms */
+    struct gpu_pace pace;
     uint64_t timeout_ns;
 };
-
-static const double submission_ns = 50e6;
 
 static void barrier(struct device *device, VkCommandBuffer commands, VkPipelineStageFlags to_stage, VkAccessFlags to_access)
 {
@@ -86,7 +84,7 @@ convoy_status queue_open(struct device *device, struct convoy_error *err)
     device->queue = queue;
     queue->hazards = gpu_hazards_open();
     queue->timeout_ns = (uint64_t)((seconds > 0 ? seconds : 60) * 1e9);
-    queue->flops_most = device->software ? 2e8 : 2e10;
+    gpu_pace_open(&queue->pace, device->base.software ? 4 : 20, 0.2);
     if (!queue->hazards)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a queue");
     api->GetDeviceQueue(device->handle, device->family, 0, &queue->handle);
@@ -134,24 +132,18 @@ void queue_close(struct device *device)
 
 /* ---- submissions ---- */
 
-/* The speed of the last submission sets how much the next ones may hold, doubling at most. */
 static void learn_speed(struct device *device, uint32_t number)
 {
     struct queue *const queue = device->queue;
     const struct slot *const slot = &queue->slot[number];
     uint64_t stamp[2];
-    if (!queue->stamps || slot->flops <= 0 ||
+    if (!queue->stamps ||
         device->api.GetQueryPoolResults(device->handle, queue->stamps, number * 2, 2, sizeof stamp, stamp, sizeof *stamp,
                                         VK_QUERY_RESULT_64_BIT) != VK_SUCCESS)
         return;
     const uint64_t mask = device->timestamp_bits >= 64 ? UINT64_MAX : ((uint64_t)1 << device->timestamp_bits) - 1;
-    const double ns = (double)((stamp[1] - stamp[0]) & mask) * (double)device->properties.limits.timestampPeriod;
-    if (ns < 1000)
-        return;
-    const double fitting = slot->flops / ns * submission_ns;
-    queue->flops_most = fitting > 2 * queue->flops_most ? 2 * queue->flops_most : fitting;
-    if (queue->flops_most < 1e7)
-        queue->flops_most = 1e7;
+    gpu_pace_learn(&queue->pace, &slot->batch,
+                   (double)((stamp[1] - stamp[0]) & mask) * (double)device->properties.limits.timestampPeriod);
 }
 
 static convoy_status wait_slot(struct device *device, uint32_t number, struct convoy_error *err)
@@ -174,7 +166,7 @@ static convoy_status begin(struct device *device, struct convoy_error *err)
     const struct api *const api = &device->api;
     if (queue->open)
         return CONVOY_OK;
-    convoy_status status = device_check(device, err);
+    convoy_status status = gpu_device_check(&device->base, err);
     if (status == CONVOY_OK)
         status = wait_slot(device, queue->current, err);
     if (status != CONVOY_OK)
@@ -193,7 +185,7 @@ static convoy_status begin(struct device *device, struct convoy_error *err)
                                               : api_fail(err, result, "recording");
     queue->open = true;
     queue->launches = 0;
-    slot->flops = 0;
+    slot->batch = (struct gpu_batch){0};
     if (queue->stamps) {
         api->CmdResetQueryPool(slot->commands, queue->stamps, queue->current * 2, 2);
         api->CmdWriteTimestamp(slot->commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, queue->stamps, queue->current * 2);
@@ -227,7 +219,7 @@ static convoy_status submit(struct device *device, struct convoy_error *err)
 
 convoy_status queue_wait(struct device *device, struct convoy_error *err)
 {
-    convoy_status status = device_check(device, err);
+    convoy_status status = gpu_device_check(&device->base, err);
     if (status == CONVOY_OK)
         status = submit(device, err);
     for (uint32_t s = 0; s < RING && status == CONVOY_OK; s++)
@@ -297,26 +289,36 @@ static void record_hazards(struct device *device, const struct launch *launch, V
     gpu_hazards_launched(queue->hazards);
 }
 
-convoy_status queue_launch(struct device *device, const struct launch *launch, struct convoy_error *err)
+static convoy_status launch_part(struct device *device, const struct launch *launch, const struct gpu_part *part,
+                                 struct convoy_error *err)
 {
     struct queue *const queue = device->queue;
     const struct api *const api = &device->api;
     VkDescriptorSet set;
-    int32_t base[GPU_BINDS_MOST] = {0};
+    struct push push = {.group_first = (int32_t)part->first};
     convoy_status status = begin(device, err);
     if (status == CONVOY_OK)
-        status = write_set(device, launch, &set, base, err);
+        status = write_set(device, launch, &set, push.base, err);
     if (status != CONVOY_OK)
         return status;
     struct slot *const slot = &queue->slot[queue->current];
     record_hazards(device, launch, slot->commands);
     api->CmdBindPipeline(slot->commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
     api->CmdBindDescriptorSets(slot->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipelines_layout(device), 0, 1, &set, 0, NULL);
-    api->CmdPushConstants(slot->commands, pipelines_layout(device), VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof base, base);
-    api->CmdDispatch(slot->commands, launch->step->grid_x, launch->step->grid_y, 1);
-    slot->flops += launch->step->flops;
-    if (++queue->launches >= LAUNCHES_MOST || slot->flops > queue->flops_most)
+    api->CmdPushConstants(slot->commands, pipelines_layout(device), VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, &push);
+    api->CmdDispatch(slot->commands, part->grid_x, part->grid_y, 1);
+    gpu_batch_add(&slot->batch, &queue->pace, launch->step, gpu_part_share(launch->step, part));
+    if (++queue->launches >= LAUNCHES_MOST || slot->batch.ns > queue->pace.batch_ns)
         status = submit(device, err);
+    return status;
+}
+
+convoy_status queue_launch(struct device *device, const struct launch *launch, struct convoy_error *err)
+{
+    struct gpu_part part = {0};
+    convoy_status status = CONVOY_OK;
+    while (status == CONVOY_OK && gpu_part_next(&device->queue->pace, launch->step, &part))
+        status = launch_part(device, launch, &part, err);
     return status;
 }
 

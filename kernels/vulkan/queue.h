@@ -17,6 +17,7 @@ struct launch {
 
 convoy_status queue_open(struct device *device, struct convoy_error *err);
 void queue_close(struct device *device);
+/* In parts where it would take long. */
 convoy_status queue_launch(struct device *device, const struct launch *launch, struct convoy_error *err);
 /* Copies and fills take a barrier before and after. */
 convoy_status queue_copy(struct device *device, VkBuffer from, uint64_t from_offset, VkBuffer to, uint64_t to_offset,

@@ -410,6 +410,55 @@ static void test_winograd_matrices(void **state)
     check_matrices(4, matrix_at_4, matrix_g_4, matrix_bt_4);
 }
 
+/* ---- long launches ---- */
+
+static void test_parts_cover_a_launch_once(void **state)
+{
+    (void)state;
+    static const double limits[] = {1e9, 1000, 299, 100, 37, 7, 1, 1e-3};
+    struct gpu_step step = {.module = GPU_WIDE, .grid_x = 37, .grid_y = 8, .flops = 296};
+    struct gpu_pace pace;
+    gpu_pace_open(&pace, 1, 0.5);
+    for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
+        pace.launch_ns = limits[l];
+        struct gpu_part part = {0};
+        uint32_t next = 0;
+        double share = 0;
+        while (gpu_part_next(&pace, &step, &part)) {
+            assert_int_equal(part.first, next);
+            assert_true(part.grid_x >= 1 && part.grid_x <= step.grid_x && part.grid_y >= 1 && part.grid_y <= step.grid_y);
+            assert_true(part.grid_x * part.grid_y == 1 || part.grid_x * part.grid_y <= limits[l]);
+            next += part.grid_x * part.grid_y;
+            share += gpu_part_share(&step, &part);
+        }
+        assert_int_equal(next, 296);
+        assert_float_equal(share, 1, 1e-9);
+    }
+    pace.launch_ns = 296; /* all at once */
+    struct gpu_part part = {0};
+    assert_true(gpu_part_next(&pace, &step, &part) && !gpu_part_next(&pace, &step, &part));
+}
+
+static void test_pace_follows_what_is_measured(void **state)
+{
+    (void)state;
+    const struct gpu_step step = {.module = GPU_WIDE, .grid_x = 1, .grid_y = 1, .flops = 1e6};
+    const struct gpu_step copy = {.module = GPU_MAP, .grid_x = 1, .grid_y = 1, .bind = {{.bytes = 500}, {.bytes = 500}}};
+    struct gpu_pace pace;
+    gpu_pace_open(&pace, 10, 1);
+    assert_float_equal(gpu_pace_ns(&pace, &step), 1e5, 0);
+    assert_float_equal(gpu_pace_ns(&pace, &copy), 100, 0); /* what has no operations takes the time of its bytes */
+    struct gpu_batch batch = {0};
+    gpu_batch_add(&batch, &pace, &step, 1);
+    gpu_pace_learn(&pace, &batch, 1e4); /* ten times as fast: twice at most */
+    assert_float_equal(gpu_pace_ns(&pace, &step), 5e4, 0);
+    assert_float_equal(gpu_pace_ns(&pace, &copy), 100, 0);
+    gpu_pace_learn(&pace, &batch, 1e6); /* ten times as slow */
+    assert_float_equal(gpu_pace_ns(&pace, &step), 5e5, 1);
+    gpu_pace_learn(&pace, &batch, 1e9); /* not below the least */
+    assert_float_equal(gpu_pace_ns(&pace, &step), 1e6, 1);
+}
+
 /* ---- hazards ---- */
 
 static void test_hazards(void **state)
@@ -455,6 +504,8 @@ int main(void)
         cmocka_unit_test(test_phases_cover_the_gradient),
         cmocka_unit_test(test_divisors),
         cmocka_unit_test(test_winograd_matrices),
+        cmocka_unit_test(test_parts_cover_a_launch_once),
+        cmocka_unit_test(test_pace_follows_what_is_measured),
         cmocka_unit_test(test_hazards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

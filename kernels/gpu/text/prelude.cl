@@ -26,10 +26,11 @@ uint high_product(uint a, uint b)
 
 struct gpu_bases {
     int base[8];
+    int group_first; /* of this part of a launch */
 };
 #define CONSTANT(id, name)
 #define LANE ((int)get_local_id(0))
-#define GROUP_ID ((int)(get_group_id(0) + get_group_id(1) * get_num_groups(0)))
+#define GROUP_ID (bases.group_first + (int)(get_group_id(0) + get_group_id(1) * get_num_groups(0)))
 #define SYNC barrier(CLK_LOCAL_MEM_FENCE);
 #define KERNEL __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void kernel_main(
 #define READ(b, type, name) __global const type *name,

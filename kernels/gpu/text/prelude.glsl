@@ -33,10 +33,11 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const int GROUP = 1;
 #define CONSTANT(id, name) layout(constant_id = id) const int name = 1;
 #define LANE int(gl_LocalInvocationID.x)
-#define GROUP_ID int(gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x)
+/* A long launch comes in parts, each with the number of its first work-group. */
+#define GROUP_ID (group_first + int(gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x))
 #define SYNC barrier();
 #define KERNEL                                           \
-    layout(push_constant) uniform base_block { int base[8]; }; \
+    layout(push_constant) uniform base_block { int base[8]; int group_first; }; \
     layout(std140, binding = 8) uniform params_block { PARAMS p; };
 #define READ(b, type, name) layout(std430, binding = b) readonly buffer block_##name { type name[]; };
 #define WRITE(b, type, name) layout(std430, binding = b) buffer block_##name { type name[]; };
