@@ -49,3 +49,8 @@ $(NETS_TESTS): $(B)/tests/%: $(B)/reference-nets/tests/%.o $(if $(have_train),$(
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) $(HARNESS_LIBS) $(TRAIN_LIBS) -lcmocka
 $(B)/reference-nets/tests/%.o: PRIVATE_CPP = -DBUILD_DIR='"$(abspath $(B))"' -DSOURCE_DIR='"$(CURDIR)"'
+
+## check-gradients: every family of networks with every backend, tensor by tensor (6 minutes)
+check-gradients: $(if $(have_train),$(B)/tests/test_gradients plugins)
+	$(Q)$(if $(have_train),CONVOY_GRADIENTS=each $<,echo "check-gradients needs $(TRAIN_PACKAGES)"; exit 77)
+.PHONY: check-gradients

@@ -346,19 +346,27 @@ static convoy_status prepare(struct op *op, struct tensor *weights, struct convo
     return status;
 }
 
-convoy_status op_run(struct op *op, struct tensor *const slot[CONVOY_NSLOTS], struct convoy_error *err)
+/* Where the slots are. A tensor that is read and overwritten in place is brought over before the write makes that needless. */
+static convoy_status locate(const struct op *op, struct tensor *const slot[CONVOY_NSLOTS], struct convoy_tensor at[CONVOY_NSLOTS],
+                            struct convoy_error *err)
 {
     struct convoy_memory *memory = op->planned->opened->instance->memory;
+    convoy_status status = CONVOY_OK;
+    for (int writes = 0; writes < 2; writes++)
+        for (uint32_t s = 0; !status && s < CONVOY_NSLOTS; s++)
+            if (slot[s] && op->slot[s].role != SLOT_UNUSED && (op->slot[s].role == SLOT_OUTPUT) == writes)
+                status = tensor_in(slot[s], memory, access_of[op->slot[s].role], &at[s], err);
+    return status;
+}
+
+convoy_status op_run(struct op *op, struct tensor *const slot[CONVOY_NSLOTS], struct convoy_error *err)
+{
     struct convoy_plan *plan = op->planned->plan;
     struct convoy_tensor at[CONVOY_NSLOTS] = {{0}};
     const int64_t start_ns = now_ns();
-    for (uint32_t s = 0; s < CONVOY_NSLOTS; s++) {
-        if (op->slot[s].role == SLOT_UNUSED || !slot[s])
-            continue;
-        const convoy_status status = tensor_in(slot[s], memory, access_of[op->slot[s].role], &at[s], err);
-        if (status)
-            return status;
-    }
+    convoy_status status = locate(op, slot, at, err);
+    if (status)
+        return status;
     if (op->planned->info.workspace_bytes)
         at[CONVOY_WORKSPACE] = (struct convoy_tensor){.buffer = op->shared->turn[TURN_WORKSPACE].buffer};
     if (op->planned->info.prepared_bytes) {
@@ -366,13 +374,13 @@ convoy_status op_run(struct op *op, struct tensor *const slot[CONVOY_NSLOTS], st
             (struct convoy_tensor){.buffer = op->prepared ? op->prepared : op->shared->turn[TURN_PREPARED].buffer};
         struct tensor *weights = slot[CONVOY_W];
         if (!op->prepared || op->prepared_from != weights || op->prepared_version != weights->version) {
-            const convoy_status status = prepare(op, weights, at, err);
+            status = prepare(op, weights, at, err);
             if (status)
                 return status;
         }
     }
     const struct convoy_args args = {.struct_size = sizeof args, .nslots = CONVOY_NSLOTS, .slot = at};
-    const convoy_status status = plan->ops->execute(plan, &args, err);
+    status = plan->ops->execute(plan, &args, err);
     op->backends->spent_ns[op->spent] += now_ns() - start_ns;
     return status;
 }

@@ -65,28 +65,29 @@ static double deviation_of(const struct init_options *options, const struct para
     }
 }
 
-/* Rows of a matrix of normal numbers made orthonormal one after another (modified Gram-Schmidt, twice for accuracy), as far as
- * there are more columns than rows; further rows are orthonormal among themselves. */
+/* The rows of a matrix of normal numbers, or its columns where there are fewer of them, made orthonormal one after another (modified
+ * Gram-Schmidt, twice for accuracy): Saxe, McClelland & Ganguli, arXiv 1312.6120. */
 static void orthonormal(float *w, int64_t rows, int64_t columns)
 {
-    for (int64_t row = 0; row < rows; row++) {
-        float *at = w + row * columns;
-        const int64_t group = row / columns * columns;
+    const bool wide = rows <= columns;
+    const int64_t vectors = wide ? rows : columns, length = wide ? columns : rows, next = wide ? columns : 1, step = wide ? 1 : columns;
+    for (int64_t v = 0; v < vectors; v++) {
+        float *at = w + v * next;
         for (int round = 0; round < 2; round++) {
-            for (int64_t other = group; other < row; other++) {
-                const float *before = w + other * columns;
+            for (int64_t other = 0; other < v; other++) {
+                const float *before = w + other * next;
                 double dot = 0;
-                for (int64_t i = 0; i < columns; i++)
-                    dot += (double)at[i] * before[i];
-                for (int64_t i = 0; i < columns; i++)
-                    at[i] = (float)(at[i] - dot * before[i]);
+                for (int64_t i = 0; i < length; i++)
+                    dot += (double)at[i * step] * before[i * step];
+                for (int64_t i = 0; i < length; i++)
+                    at[i * step] = (float)(at[i * step] - dot * before[i * step]);
             }
         }
         double square = 0;
-        for (int64_t i = 0; i < columns; i++)
-            square += (double)at[i] * at[i];
-        for (int64_t i = 0; i < columns && square > 0; i++)
-            at[i] = (float)(at[i] / sqrt(square));
+        for (int64_t i = 0; i < length; i++)
+            square += (double)at[i * step] * at[i * step];
+        for (int64_t i = 0; i < length && square > 0; i++)
+            at[i * step] = (float)(at[i * step] / sqrt(square));
     }
 }
 

@@ -79,8 +79,25 @@ if command -v mpirun >/dev/null 2>&1 && ldd "$train" | grep -q libmpi; then
     "$train" "${bn[@]}" --batch 16 --out "$dir/bn1" >"$dir/log" 2>&1
     mpirun --oversubscribe -n 2 "$train" "${bn[@]}" --batch 8 --sync-bn --out "$dir/bn2" >"$dir/log" 2>&1
     near "$dir/bn1" "$dir/bn2" 4 2e-3; tap $? "with shared batch statistics the loss is that of one process too"
+    # A process is lost once there is a state to go on from: mpirun stops the other, which saves where it is.
+    cat >"$dir/lose.sh" <<'END'
+#!/bin/sh
+state=$1; shift
+[ "$OMPI_COMM_WORLD_RANK" = 0 ] && exec "$@"
+"$@" & rank=$!
+while [ ! -s "$state" ] && kill -0 $rank; do sleep 0.05; done
+kill -9 $rank; wait $rank
+END
+    chmod +x "$dir/lose.sh"
+    long=("$train" "${short[@]}" --epochs 20 --batch 16 --threads 1 --save-every 3)
+    timeout 60 mpirun --oversubscribe -n 2 "$dir/lose.sh" "$dir/o/state.safetensors" "${long[@]}" --out "$dir/o" >"$dir/log" 2>&1
+    rc=$?; [ $rc != 0 ] && [ $rc != 124 ] && grep -q "stopped while waiting for the others.*the state is saved\|another process is lost" "$dir/log"
+    tap $? "a lost process ends the run with an error that says so"
+    timeout 60 mpirun --oversubscribe -n 2 "${long[@]}" --out "$dir/o" --resume >"$dir/log" 2>&1; tap $? "its state can be resumed"
+    timeout 60 mpirun --oversubscribe -n 2 "${long[@]}" --out "$dir/p" >"$dir/log" 2>&1; same "$dir/o" "$dir/p"
+    tap $? "and ends with the bits of the unbroken run"
 else
-    for what in train bits loss statistics; do skip "no mpirun, or built without OpenMPI ($what of two processes)"; done
+    for what in train bits loss statistics loss-of-one its-state its-bits; do skip "no mpirun, or built without OpenMPI ($what of two processes)"; done
 fi
 
 if command -v protoc >/dev/null 2>&1; then

@@ -1,4 +1,4 @@
-/* Layers and first values against numbers worked by hand: batch norm, smooth rectifiers, dropout, initialisers. */
+/* Layers and first values against numbers worked by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,11 +29,11 @@ struct bench {
     struct exec *exec;
 };
 
-#define MUST(call)                                                                                                                          \
-    do {                                                                                                                                    \
-        struct convoy_error err = error_none();                                                                                             \
-        if (call)                                                                                                                           \
-            fail_msg("%s: %s", #call, err.text);                                                                                            \
+#define MUST(call)                                                                                                               \
+    do {                                                                                                                         \
+        struct convoy_error err = error_none();                                                                                  \
+        if (call)                                                                                                                \
+            fail_msg("%s: %s", #call, err.text);                                                                                 \
     } while (0)
 
 static void open_exec(struct bench *b, uint32_t threads, int32_t batch, enum exec_mode mode)
@@ -132,11 +132,211 @@ static void smooth_functions_have_their_values(void **state)
     activation(&(struct net_spec){"softplus", .kind = NET_ACT, .act = CONVOY_ELT_SOFTPLUS}, x, softplus, 4);
     const double squashed[] = {1.7159 * tanh(-4.0 / 3), 0, 1.7159 * tanh(2.0 / 3), 1.7159 * tanh(10.0 / 3)};
     assert_true(fabs(squashed[2] - 1) < 1e-4);
-    activation(&(struct net_spec){"tanh", .kind = NET_ACT, .act = CONVOY_ELT_TANH, .alpha = 1.7159f, .beta = 2.0f / 3}, x, squashed, 4);
+    activation(&(struct net_spec){"tanh", .kind = NET_ACT, .act = CONVOY_ELT_TANH, .alpha = 1.7159f, .beta = 2.0f / 3}, x,
+               squashed, 4);
 }
 
-/* Of 40,000 ones a share of 0.3 is dropped within five deviations, the rest is 1/0.7; threads change nothing, a step does; what was
- * dropped has no gradient; an evaluation changes nothing. */
+/* A layer by itself, on one sample: what it gives for x, and the gradient it hands on for dy; NULL: not looked at. */
+struct golden {
+    const char *what;
+    struct net_spec spec;
+    struct net_extent in;
+    const float *x, *dy;
+    int outputs;
+    const double *y, *dx;
+};
+
+static void check_golden(const struct golden *golden, enum exec_mode mode)
+{
+    struct bench b;
+    const int inputs = (int)net_elements(golden->in);
+    struct net_spec spec = golden->spec;
+    spec.name = golden->what;
+    open_layer(&b, golden->in, &spec, 2, 1, mode);
+    memcpy(host(exec_input(b.exec), TENSOR_WRITE), golden->x, (size_t)inputs * sizeof *golden->x);
+    MUST(exec_forward(b.exec, &err));
+    near(host(exec_head(b.exec, 0), TENSOR_READ), golden->y, golden->outputs, golden->what);
+    if (golden->dx) {
+        memcpy(host(exec_head_grad(b.exec, 0), TENSOR_WRITE), golden->dy, (size_t)golden->outputs * sizeof *golden->dy);
+        MUST(exec_backward(b.exec, &err));
+        near(host(exec_input_grad(b.exec), TENSOR_READ), golden->dx, inputs, golden->what);
+    }
+    close_bench(&b);
+}
+
+#define F(...) ((const float[]){__VA_ARGS__})
+#define D(...) ((const double[]){__VA_ARGS__})
+#define ACT .kind = NET_ACT, .act
+
+/* By hand. SELU is an ELU with alpha and beta of its paper (arXiv 1706.02515); the derivative at 0 is 0 for a ReLU. */
+static void activations_have_their_values(void **state)
+{
+    (void)state;
+    static const float x[] = {-2, -1, 0, 2}, ones[] = {1, 1, 1, 1};
+    const struct golden rows[] = {
+        {"relu", {ACT = CONVOY_ELT_RELU}, {1, 1, 4}, x, ones, 4, D(0, 0, 0, 2), D(0, 0, 0, 1)},
+        {"leaky", {ACT = CONVOY_ELT_LEAKY, .alpha = 0.01f}, {1, 1, 4}, x, ones, 4, D(-0.02, -0.01, 0, 2), D(0.01, 0.01, 0.01, 1)},
+        {"sigmoid",
+         {ACT = CONVOY_ELT_SIGMOID},
+         {1, 1, 4},
+         F(-200, -2, 2, 200),
+         ones,
+         4,
+         D(0, 0.1192029220, 0.8807970780, 1),
+         D(0, 0.1049935854, 0.1049935854, 0)},
+        {"elu",
+         {ACT = CONVOY_ELT_ELU},
+         {1, 1, 4},
+         x,
+         ones,
+         4,
+         D(-0.8646647168, -0.6321205588, 0, 2),
+         D(0.1353352832, 0.3678794412, 1, 1)},
+        {"selu",
+         {ACT = CONVOY_ELT_ELU, .alpha = 1.6732632423543772f, .beta = 1.0507009873554805f},
+         {1, 1, 4},
+         x,
+         ones,
+         4,
+         D(-1.5201664685, -1.1113307378, 0, 2.1014019747),
+         NULL},
+        {"hardtanh", {ACT = CONVOY_ELT_HARDTANH}, {1, 1, 4}, F(-2, -0.5, 0.25, 3), ones, 4, D(-1, -0.5, 0.25, 1), D(0, 1, 1, 0)},
+        {"softsign",
+         {ACT = CONVOY_ELT_SOFTSIGN},
+         {1, 1, 4},
+         x,
+         ones,
+         4,
+         D(-2.0 / 3, -0.5, 0, 2.0 / 3),
+         D(1.0 / 9, 0.25, 1, 1.0 / 9)},
+        {"maxout", {.kind = NET_MAXOUT, .window = 2}, {4, 1, 1}, F(1, 5, -3, -4), F(2, 3), 2, D(5, -3), D(0, 2, 3, 0)},
+        {"prelu", {.kind = NET_PRELU}, {1, 1, 4}, x, ones, 4, D(-0.5, -0.25, 0, 2), D(0.25, 0.25, 0.25, 1)},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
+        check_golden(&rows[row], EXEC_CHECK);
+    const double middle = (1.0 / 8 + 1.0 / 3) / 2;
+    const struct golden judged = {
+        "rrelu", {.kind = NET_RRELU, .alpha = 1.0f / 8, .beta = 1.0f / 3}, {1, 1, 4}, x, NULL, 4, D(-2 * middle, -middle, 0, 2),
+        NULL};
+    check_golden(&judged, EXEC_EVAL);
+}
+
+/* In training the slopes are uniform in [1/8, 1/3): mean 11/48 within five deviations; the gradient is the slope that was drawn.
+ */
+static void random_slopes_have_their_range(void **state)
+{
+    (void)state;
+    enum { COUNT = 10000 };
+    struct bench b;
+    const struct net_spec spec = {"rrelu", .kind = NET_RRELU, .alpha = 1.0f / 8, .beta = 1.0f / 3};
+    open_layer(&b, (struct net_extent){1, 100, 100}, &spec, 2, 1, EXEC_CHECK);
+    float *x = host(exec_input(b.exec), TENSOR_WRITE);
+    for (int i = 0; i < COUNT; i++)
+        x[i] = -1;
+    MUST(exec_forward(b.exec, &err));
+    const float *y = host(exec_head(b.exec, 0), TENSOR_READ);
+    double sum = 0;
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(-y[i] >= 0.125f && -y[i] < 0.33334f);
+        sum -= y[i];
+    }
+    assert_true(fabs(sum / COUNT - 11.0 / 48) < 5 * (5.0 / 24) / sqrt(12.0 * COUNT));
+    float *dy = host(exec_head_grad(b.exec, 0), TENSOR_WRITE);
+    for (int i = 0; i < COUNT; i++)
+        dy[i] = 1;
+    MUST(exec_backward(b.exec, &err));
+    const float *dx = host(exec_input_grad(b.exec), TENSOR_READ);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(dx[i] == -y[i]);
+    close_bench(&b);
+}
+
+/* LRN with window 3, k 1, alpha 1/2, beta 1: s = 3.5, 8, 15.5, 13.5; dx from dy = 1 at the first channel reaches its neighbour.
+ * AlexNet's constants, alpha not divided by n: the middle one is 30/2.55^0.75. LCN by its definition in layers/norms.c, on three
+ * pixels. Group norm over one group is the batch norm of the same numbers. */
+static void normalisations_have_their_values(void **state)
+{
+    (void)state;
+    const struct golden rows[] = {
+        {"lrn",
+         {.kind = NET_LRN, .window = 3, .alpha = 0.5f, .beta = 1, .bias_k = 1},
+         {4, 1, 1},
+         F(1, 2, 3, 4),
+         F(1, 0, 0, 0),
+         4,
+         D(1 / 3.5, 2.0 / 8, 3 / 15.5, 4 / 13.5),
+         D(1 / 3.5 - 1 / 12.25, -2 / 12.25, 0, 0)},
+        {"lrn of alexnet",
+         {.kind = NET_LRN, .window = 5, .alpha = 1e-4f, .beta = 0.75f, .bias_k = 2},
+         {5, 1, 1},
+         F(10, 20, 30, 40, 50),
+         NULL,
+         5,
+         D(5.651837544, 10.708635064, 14.866752774, 19.880838797, 25.148668594),
+         NULL},
+        {"lcn",
+         {.kind = NET_LCN, .kernel = 3},
+         {1, 1, 3},
+         F(0, 3, 0),
+         NULL,
+         3,
+         D(-0.8485281374, 1.1881770516, -0.8485281374),
+         NULL},
+        {"l2 features", {.kind = NET_L2FEATURES, .window = 2}, {4, 1, 1}, F(3, 4, 0, 0), F(1, 1), 2, D(5, 0), D(0.6, 0.8, 0, 0)},
+        {"subsample",
+         {.kind = NET_SUBSAMPLE, .stride = 2, .k = 2},
+         {1, 3, 3},
+         F(0, 1, 2, 3, 4, 5, 6, 7, 8),
+         F(1, 2, 3, 4, 5, 6, 7, 8),
+         8,
+         D(0, 2, 6, 8, 0, 0, 0, 0),
+         D(1, 0, 2, 0, 0, 0, 3, 0, 4)},
+        {"rbf", {.kind = NET_RBF, .k = 2, .codes = F(1, -1, 0, 2)}, {2, 1, 1}, F(3, 1), F(1, 0), 2, D(-8, -10), D(-4, -4)},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
+        check_golden(&rows[row], EXEC_CHECK);
+    struct bench b;
+    open_layer(&b, (struct net_extent){2, 1, 2}, &(struct net_spec){"group norm", .kind = NET_GROUPNORM, .window = 1}, 1, 1,
+               EXEC_CHECK);
+    float *gamma = parameter(&b, PARAM_GAMMA, TENSOR_WRITE), *beta = parameter(&b, PARAM_BETA, TENSOR_WRITE);
+    gamma[0] = gamma[1] = 2;
+    beta[0] = beta[1] = 1;
+    memcpy(host(exec_input(b.exec), TENSOR_WRITE), F(1, 2, 3, 4), 4 * sizeof(float));
+    MUST(exec_forward(b.exec, &err));
+    near(host(exec_head(b.exec, 0), TENSOR_READ), D(-1.683271, 0.105576, 1.894424, 3.683271), 4, "group norm");
+    memcpy(host(exec_head_grad(b.exec, 0), TENSOR_WRITE), F(1, 0, 0, 0), 4 * sizeof(float));
+    MUST(exec_backward(b.exec, &err));
+    near(host(exec_input_grad(b.exec), TENSOR_READ), D(0.536661, -0.715537, -0.178887, 0.357763), 4, "group norm dx");
+    near(host(&model_param(&b.model, 0, PARAM_GAMMA)->grad, TENSOR_READ), D(-1.341635, 0), 2, "group norm dgamma");
+    near(host(&model_param(&b.model, 0, PARAM_BETA)->grad, TENSOR_READ), D(1, 0), 2, "group norm dbeta");
+    close_bench(&b);
+}
+
+/* Of 40,000 zeros with noise of deviation 0.3: their moments within five deviations; an evaluation adds none. */
+static void noise_has_its_deviation(void **state)
+{
+    (void)state;
+    enum { COUNT = 40000 };
+    for (int judged = 0; judged < 2; judged++) {
+        struct bench b;
+        open_layer(&b, (struct net_extent){1, 200, 200}, &(struct net_spec){"noise", .kind = NET_NOISE, .p = 0.3f}, 1, 1,
+                   judged ? EXEC_EVAL : EXEC_CHECK);
+        memset(host(exec_input(b.exec), TENSOR_WRITE), 0, COUNT * sizeof(float));
+        MUST(exec_forward(b.exec, &err));
+        const float *y = host(exec_head(b.exec, 0), TENSOR_READ);
+        double sum = 0, square = 0;
+        for (int i = 0; i < COUNT; i++) {
+            sum += y[i];
+            square += (double)y[i] * y[i];
+        }
+        assert_true(fabs(sum) <= (judged ? 0 : 5 * 0.3 * sqrt(COUNT)));
+        assert_true(judged ? square == 0 : fabs(square / COUNT / 0.09 - 1) < 5 * sqrt(2.0 / COUNT));
+        close_bench(&b);
+    }
+}
+
+/* Of 40,000 ones a share of 0.3 is dropped within five deviations, the rest is 1/0.7; threads change nothing, a step does; what
+ * was dropped has no gradient; an evaluation changes nothing. */
 static void dropout_drops_its_share(void **state)
 {
     (void)state;
@@ -183,10 +383,11 @@ static void first_values_have_their_moments(void **state)
     static const struct {
         enum init_kind kind;
         double variance;
-    } rows[] = {{INIT_HE_NORMAL, 2.0 / 200},       {INIT_HE_UNIFORM, 2.0 / 200}, {INIT_XAVIER_NORMAL, 2.0 / 500},
-                {INIT_XAVIER_UNIFORM, 2.0 / 500}, {INIT_GAUSSIAN, 1e-4},        {INIT_ORTHONORMAL, 1.0 / 200}};
+    } rows[] = {{INIT_HE_NORMAL, 2.0 / 200},      {INIT_HE_UNIFORM, 2.0 / 200}, {INIT_XAVIER_NORMAL, 2.0 / 500},
+                {INIT_XAVIER_UNIFORM, 2.0 / 500}, {INIT_GAUSSIAN, 1e-4},        {INIT_ORTHONORMAL, 1.0 / 300}};
     struct bench b;
-    open_layer(&b, (struct net_extent){200, 1, 1}, &(struct net_spec){"fc", .kind = NET_FC, .k = 300, .bias = true}, 1, 1, EXEC_EVAL);
+    open_layer(&b, (struct net_extent){200, 1, 1}, &(struct net_spec){"fc", .kind = NET_FC, .k = 300, .bias = true}, 1, 1,
+               EXEC_EVAL);
     /* The only layer is the head, which starts near zero; without a head it is a layer like any other. */
     MUST(init_model(&b.model, &(struct init_options){.kind = INIT_HE_NORMAL}, 3, &err));
     const float *head = parameter(&b, PARAM_WEIGHT, TENSOR_READ);
@@ -212,6 +413,37 @@ static void first_values_have_their_moments(void **state)
         assert_true(parameter(&b, PARAM_BIAS, TENSOR_READ)[7] == 0.5f);
     }
     close_bench(&b);
+}
+
+/* W W' = I where there are more columns than rows (of k x c*kh*kw), W' W = I where there are more rows. */
+static void orthonormal_weights_are(void **state)
+{
+    (void)state;
+    static const struct {
+        struct net_spec spec;
+        int rows, columns;
+    } layers[] = {
+        {{"conv", .kind = NET_CONV, .k = 8, .kernel = 3, .pad = 1}, 8, 36},
+        {{"fc", .kind = NET_FC, .k = 80}, 80, 64},
+    };
+    for (size_t l = 0; l < sizeof layers / sizeof *layers; l++) {
+        struct bench b;
+        open_layer(&b, (struct net_extent){4, 4, 4}, &layers[l].spec, 1, 1, EXEC_EVAL);
+        MUST(init_model(&b.model, &(struct init_options){.kind = INIT_ORTHONORMAL}, 3, &err));
+        const float *w = parameter(&b, PARAM_WEIGHT, TENSOR_READ);
+        const int rows = layers[l].rows, columns = layers[l].columns;
+        const int vectors = rows < columns ? rows : columns, length = rows < columns ? columns : rows;
+        const int next = rows < columns ? columns : 1, step = rows < columns ? 1 : columns;
+        for (int v = 0; v < vectors; v++)
+            for (int other = 0; other <= v; other++) {
+                double dot = 0;
+                for (int i = 0; i < length; i++)
+                    dot += (double)w[v * next + i * step] * w[other * next + i * step];
+                if (!(fabs(dot - (v == other)) < 1e-6))
+                    fail_msg("%s: vectors %d and %d: %g", layers[l].spec.name, v, other, dot);
+            }
+        close_bench(&b);
+    }
 }
 
 /* Each layer of LeNet-5 gives variance 1 within 0.1 on the batch that it was scaled on. */
@@ -249,11 +481,11 @@ static void lsuv_makes_unit_variances(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batch_norm_is_its_formulas),
-        cmocka_unit_test(smooth_functions_have_their_values),
-        cmocka_unit_test(dropout_drops_its_share),
-        cmocka_unit_test(first_values_have_their_moments),
-        cmocka_unit_test(lsuv_makes_unit_variances),
+        cmocka_unit_test(batch_norm_is_its_formulas),       cmocka_unit_test(smooth_functions_have_their_values),
+        cmocka_unit_test(activations_have_their_values),    cmocka_unit_test(random_slopes_have_their_range),
+        cmocka_unit_test(normalisations_have_their_values), cmocka_unit_test(noise_has_its_deviation),
+        cmocka_unit_test(dropout_drops_its_share),          cmocka_unit_test(first_values_have_their_moments),
+        cmocka_unit_test(orthonormal_weights_are),          cmocka_unit_test(lsuv_makes_unit_variances),
     };
     return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }

@@ -17,9 +17,10 @@ int command_check(const struct settings *settings)
     if (!status)
         status = exec_create(&session.model, session.backends, session.batch, EXEC_CHECK, &session.train, &err);
     if (!status)
-        status = gradcheck_run(session.train, &session.model, (uint64_t)settings->seed, &result, &err);
+        status = gradcheck_run(session.train, &session.model, GRADCHECK_EACH, (uint64_t)settings->seed, &result, &err);
     if (!status)
-        printf("%s: the gradient differs most in %s, by %.3g of its size\n", session.net.name, result.worst_name, result.worst);
+        printf("%s: the gradient differs most in %s, by %.3g of its size; of %d tensors %d have gradients that rounding hides\n",
+               session.net.name, result.worst_name[0] ? result.worst_name : "none", result.worst, result.checked, result.hidden);
     session_close(&session);
     return status ? train_failed(status, &err) : result.worst < tolerance ? TRAIN_OK : TRAIN_MISSED;
 }

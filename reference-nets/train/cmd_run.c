@@ -312,21 +312,19 @@ static convoy_status open_run(const struct settings *settings, struct run *run, 
 static int conclude(struct run *run, convoy_status status, struct convoy_error *err)
 {
     const struct settings *settings = run->session.settings;
-    if (status) {
-        /* The model still is what the last whole step made it, unless the step itself failed half way in the update: only a lost
-         * process or a loss that is no number ends here, and both do before the update. */
-        struct convoy_error inner = error_none();
-        if (run->metrics && run->progress.step > 0 && stopping && save_state(run, &inner))
-            fprintf(stderr, "convoy-train: %s\n", inner.text);
-        return stopping ? (fprintf(stderr, "convoy-train: %s\n", err->text), TRAIN_INTERRUPTED) : train_failed(status, err);
-    }
+    /* The model still is what the last whole step made it, unless the step itself failed half way in the update: only a lost process
+     * or a loss that is no number ends here, and both do before the update. */
+    if (status && !stopping)
+        return train_failed(status, err);
     if (stopping) {
-        status = save_state(run, err);
-        if (status)
-            return train_failed(status, err);
-        fprintf(stderr, "\nconvoy-train: interrupted after step %lld%s\n", (long long)run->progress.step,
-                settings->out ? "; the state is saved, --resume goes on" : "");
-        return TRAIN_INTERRUPTED;
+        struct convoy_error inner = error_none();
+        const convoy_status saved = run->progress.step > 0 ? save_state(run, &inner) : CONVOY_OK;
+        if (saved)
+            train_failed(saved, &inner);
+        fprintf(stderr, "convoy-train: %s%sinterrupted after step %lld%s\n", status ? err->text : "", status ? "; " : "",
+                (long long)run->progress.step,
+                saved || !settings->out || !run->progress.step || !talks() ? "" : "; the state is saved, --resume goes on");
+        return saved && !status ? TRAIN_USAGE : TRAIN_INTERRUPTED;
     }
     status = write_filters(&run->session, talks() ? run->metrics : NULL, run->progress.step, err);
     if (status)
