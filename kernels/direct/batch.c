@@ -222,6 +222,7 @@ static void compute_task(void *context, size_t i, size_t worker)
         .channel = m->x.image,
         .pixels = m->channels * pixels_of(m),
         .width = at.lanes,
+        .row = at.lanes,
         .channels = (int32_t)at.images,
         .to = panel,
     };

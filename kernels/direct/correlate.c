@@ -55,6 +55,7 @@ static void pack_block(void *context, size_t i, size_t worker)
         .from = call->w + g * m->weight.group + first * m->weight.k,
         .channel = m->weight.k,
         .width = m->width,
+        .row = m->width,
         .channels = (int32_t)convoy_min(m->width, m->outputs - first),
     };
     /* Channels that are neighbours in W are turned over together, with all their taps; then those of the view are picked. */
