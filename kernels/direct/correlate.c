@@ -1,4 +1,5 @@
 #include "correlate.h"
+#include <string.h>
 
 /* Tiles at the start of a block that fetch the next block's weights from L3, each an equal part. */
 enum { AHEAD_TILES = 2 };
@@ -6,11 +7,35 @@ enum { AHEAD_TILES = 2 };
 /* Floats of an output plane from which on the stores of a tile miss all caches and conflict in them. */
 enum { LARGE_PLANE = 32 * 1024 };
 
+/* Of a stack: 144 taps of 32 outputs. */
+enum { TURNED_FLOATS = 144 * 32 };
+
 struct call {
     const struct correlate *m;
     const float *x, *w, *weights, *bias;
     float *packed, *y, *workspace;
 };
+
+/* The rows of the view's taps, from those of all taps of some channels; one by one where those are too many to turn over. */
+static float *pick_taps(const struct correlate *m, const struct view *view, const struct transpose *turned, int64_t channels,
+                        float *to)
+{
+    for (int64_t c = 0; c < channels; c++)
+        for (int32_t r = 0; r < view->h.taps; r++)
+            for (int32_t s = 0; s < view->w.taps; s++, to += m->width) {
+                const int64_t tap = view->h.tap[r] * m->weight.row + view->w.tap[s] * m->weight.col;
+                if (turned->pixels) {
+                    memcpy(to, turned->to + (c * m->weight.taps + tap) * m->width, (size_t)m->width * sizeof *to);
+                    continue;
+                }
+                struct transpose one = *turned;
+                one.from += tap;
+                one.pixels = 1;
+                one.to = to;
+                m->isa->transpose(&one);
+            }
+    return to;
+}
 
 /* Weights lie as the tiles read them: [group][block][channel][tap row][tap column][width], with zeros beyond the last output. */
 static void pack_block(void *context, size_t i, size_t worker)
@@ -23,19 +48,30 @@ static void pack_block(void *context, size_t i, size_t worker)
         v--;
     const struct view *view = &m->views[v];
     const int64_t g = (int64_t)(i - view->first_pack) / m->blocks, block = (int64_t)(i - view->first_pack) % m->blocks;
-    const int64_t first = block * m->width, valid = convoy_min(m->width, m->outputs - first);
-    float *to = call->packed + view->weights + (g * m->blocks + block) * m->channels * view->h.taps * view->w.taps * m->width;
-    for (int64_t c = 0; c < m->channels; c++)
-        for (int32_t r = 0; r < view->h.taps; r++)
-            for (int32_t s = 0; s < view->w.taps; s++) {
-                const float *const from = call->w + g * m->weight.group + first * m->weight.k + c * m->weight.c +
-                                          view->h.tap[r] * m->weight.row + view->w.tap[s] * m->weight.col;
-                for (int64_t k = 0; k < valid; k++)
-                    to[k] = from[k * m->weight.k];
-                for (int64_t k = valid; k < m->width; k++)
-                    to[k] = 0;
-                to += m->width;
-            }
+    const int64_t first = block * m->width, taps = (int64_t)view->h.taps * view->w.taps, all = m->weight.taps;
+    float *to = call->packed + view->weights + (g * m->blocks + block) * m->channels * taps * m->width;
+    float turned[TURNED_FLOATS];
+    struct transpose turn = {
+        .from = call->w + g * m->weight.group + first * m->weight.k,
+        .channel = m->weight.k,
+        .width = m->width,
+        .row = m->width,
+        .channels = (int32_t)convoy_min(m->width, m->outputs - first),
+    };
+    /* Channels that are neighbours in W are turned over together, with all their taps; then those of the view are picked. */
+    const int64_t fit = convoy_max(1, TURNED_FLOATS / (all * m->width)), together = m->weight.c == all ? fit : 1;
+    for (int64_t c = 0, channels; c < m->channels; c += channels, turn.from += channels * m->weight.c) {
+        channels = convoy_min(together, m->channels - c);
+        if (taps == all || all * m->width <= TURNED_FLOATS) {
+            turn.pixels = channels * all;
+            turn.to = taps == all ? to : turned;
+            m->isa->transpose(&turn);
+        }
+        if (taps == all)
+            to += channels * all * m->width;
+        else
+            to = pick_taps(m, view, &turn, channels, to);
+    }
 }
 
 void correlate_prepare(const struct correlate *m, const float *w, float *prepared)

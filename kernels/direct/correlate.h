@@ -19,9 +19,9 @@ struct view {
     size_t first_task, first_pack;
 };
 
-/* Weights by their distances in floats: element (g, k, c, r, s) of the correlation. */
+/* Weights by their distances in floats: element (g, k, c, r, s) of the correlation. All taps of a k and c are neighbours. */
 struct weight_layout {
-    int64_t group, k, c, row, col;
+    int64_t group, k, c, row, col, taps;
 };
 
 struct correlate {
@@ -35,12 +35,17 @@ struct correlate {
     int32_t view_count;
     /* Set by correlate_plan. */
     int32_t chunk;       /* channels of one chain of sums                                                  */
+    int64_t chain;       /* its terms                                                                      */
     int32_t resident;    /* channels of a panel, a multiple of chunk or all                                */
     int32_t blocks;      /* of `width` output channels                                                     */
     int32_t task_blocks; /* blocks of one task                                                             */
+    int32_t images;      /* of a task, where its tiles go across images (batch.h)                          */
     int64_t width, panel_floats, sums_floats;
     size_t tasks, packs;
 };
+
+/* Blocks of outputs and where their weights lie; part of correlate_plan. */
+void correlate_plan_weights(struct correlate *correlate);
 
 /* Fills the second halves. False: no memory; correlate_close frees in any case. */
 int correlate_plan(struct correlate *correlate);

@@ -30,6 +30,7 @@ static void plan_chunks(struct correlate *m)
     const int64_t most = m->channels * taps <= WHOLE_CHAIN ? m->channels : convoy_max(1, CHAIN / taps);
     const int64_t chunks = convoy_ceil_div(m->channels, most);
     m->chunk = (int32_t)convoy_ceil_div(m->channels, chunks);
+    m->chain = m->chunk * taps;
 }
 
 /* Rows and columns of outputs that one panel serves. */
@@ -111,10 +112,22 @@ static void plan_tasks(struct correlate *m)
     m->sums_floats = tile_floats * (m->resident == m->channels ? 1 : m->task_blocks);
 }
 
-int correlate_plan(struct correlate *m)
+void correlate_plan_weights(struct correlate *m)
 {
     m->width = (int64_t)m->isa->family->lanes * m->isa->family->vectors;
     m->blocks = (int32_t)convoy_ceil_div(m->outputs, m->width);
+    m->packs = (size_t)m->view_count * (size_t)m->groups * (size_t)m->blocks;
+    int64_t weights = 0;
+    for (int32_t v = 0; v < m->view_count; v++) {
+        m->views[v].weights = weights;
+        m->views[v].first_pack = (size_t)v * (size_t)m->groups * (size_t)m->blocks;
+        weights += (int64_t)m->groups * m->blocks * m->channels * taps_of(&m->views[v]) * m->width;
+    }
+}
+
+int correlate_plan(struct correlate *m)
+{
+    correlate_plan_weights(m);
     plan_chunks(m);
     for (int32_t v = 0; v < m->view_count; v++)
         if (!plan_view(m, &m->views[v]))
@@ -122,16 +135,11 @@ int correlate_plan(struct correlate *m)
     if (m->view_count > 0)
         plan_tasks(m);
     const size_t parts = m->view_count > 0 ? (size_t)convoy_ceil_div(m->blocks, m->task_blocks) : 0;
-    int64_t weights = 0;
-    m->tasks = m->packs = 0;
+    m->tasks = 0;
     for (int32_t v = 0; v < m->view_count; v++) {
         struct view *view = &m->views[v];
-        view->weights = weights;
         view->first_task = m->tasks;
-        view->first_pack = m->packs;
-        weights += (int64_t)m->groups * m->blocks * m->channels * taps_of(view) * m->width;
         m->tasks += (size_t)m->n * (size_t)m->groups * (size_t)view->strips * (size_t)view->bands * parts;
-        m->packs += (size_t)m->groups * (size_t)m->blocks;
     }
     return 1;
 }

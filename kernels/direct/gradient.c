@@ -10,7 +10,10 @@ enum {
     SUMS_FLOATS = 64 * 1024, /* of a task, in L2                                                            */
     PANEL_FLOATS = 32 * 1024,
     USUAL_CHANNELS = 64,
-    TASKS = 8 /* below this many, the outputs are divided too; never by the threads, which would change sums */
+    RUN_COST = 5,     /* of a tile's start and end, in terms                                                  */
+    LINE = 16,        /* floats of a cache line */
+    BARE_IMAGES = 16, /* from here on runs are long without the border */
+    TASKS = 8         /* below this many, the outputs are divided too; never by the threads, which would change sums */
 };
 
 struct gradient {
@@ -19,14 +22,18 @@ struct gradient {
     struct dims d;
     struct axis h, w;
     struct panel panel;
-    ptrdiff_t *gather, *gather_last; /* [output of a block]: places in the panel; of the last, narrower band  */
-    int64_t width, taps;
-    int32_t images, strips, bands;    /* images of a block; blocks of an image                                */
+    ptrdiff_t *gather,
+        *gather_last;              /* [output of a block][image]: places in the panel; of the last block where that is smaller */
+    int64_t width, taps;           /* taps of the kernel; the axes have those that meet the image           */
+    int32_t images, strips, bands; /* images of a block; blocks of an image                                */
     int32_t channels, channel_blocks; /* of a task; tasks side by side                                       */
     int32_t blocks, task_blocks, block_groups;
     int32_t parts;
     int32_t rows_are_taps;
-    int32_t in_place; /* one tap and no edge: the image itself takes the panel's part                         */
+    int32_t whole;        /* a block has whole images                                                             */
+    int32_t bare;         /* images lie in the panel without a border, and tiles leave out what a tap does not meet */
+    int32_t in_place;     /* one tap and no edge: the image itself takes the panel's part                         */
+    int64_t plane, image; /* floats between the panel's channels, its images                                  */
     int64_t panel_floats, turned_floats, sums_floats;
 };
 
@@ -53,24 +60,25 @@ static void plan_channels(struct gradient *m)
     m->block_groups = (int32_t)convoy_ceil_div(m->blocks, convoy_min(m->blocks, most_blocks));
     m->task_blocks = (int32_t)convoy_ceil_div(m->blocks, m->block_groups);
     m->block_groups = (int32_t)convoy_ceil_div(m->blocks, m->task_blocks);
-    const int64_t fit =
-        convoy_min(SUMS_FLOATS / (tile_floats * m->task_blocks), PANEL_FLOATS / (panel_channel_floats(&m->panel) * m->images));
+    const int64_t fit = convoy_min(SUMS_FLOATS / (tile_floats * m->task_blocks), PANEL_FLOATS / (m->plane * m->images));
     const int64_t most = convoy_max(convoy_min(d->c, m->isa->family->rows), fit);
     m->channels = (int32_t)convoy_ceil_div(d->c, convoy_ceil_div(d->c, most));
     m->channel_blocks = (int32_t)convoy_ceil_div(d->c, m->channels);
-    m->rows_are_taps = d->kw > d->c && d->c < m->isa->family->rows / 2;
 }
 
-static ptrdiff_t *make_gather(const struct gradient *m, int32_t cols)
+static ptrdiff_t *make_gather(const struct gradient *m, int32_t cols, int32_t images)
 {
     const struct panel *p = &m->panel;
-    ptrdiff_t *gather = malloc((size_t)m->images * (size_t)p->rows * (size_t)cols * sizeof *gather), *at = gather;
+    const struct layout *x = &m->d.x;
+    const int64_t row = m->bare ? m->h.stride * x->row : p->row_step * p->width,
+                  col = m->bare ? m->w.stride * x->col : p->col_step;
+    ptrdiff_t *gather = malloc((size_t)images * (size_t)p->rows * (size_t)cols * sizeof *gather), *at = gather;
     if (!gather)
         return NULL;
-    for (int32_t n = 0; n < m->images; n++)
-        for (int32_t oh = 0; oh < p->rows; oh++)
-            for (int32_t ow = 0; ow < cols; ow++)
-                *at++ = (ptrdiff_t)(n * m->channels * panel_channel_floats(p) + oh * p->row_step * p->width + ow * p->col_step);
+    for (int32_t oh = 0; oh < p->rows; oh++)
+        for (int32_t ow = 0; ow < cols; ow++)
+            for (int32_t n = 0; n < images; n++)
+                *at++ = (ptrdiff_t)(n * m->image + oh * row + ow * col);
     return gather;
 }
 
@@ -92,18 +100,26 @@ static int plan_gradient(struct gradient *m)
     if (!axis_open(&m->h, d->h, d->oh, d->stride_h, d->kh, d->dil_h, d->pad_t) ||
         !axis_open(&m->w, d->w, d->ow, d->stride_w, d->kw, d->dil_w, d->pad_l))
         return 0;
+    axis_keep_met(&m->h);
+    axis_keep_met(&m->w);
     plan_outputs(m, &rows, &cols);
     if (!panel_open(&m->panel, &m->h, &m->w, rows, cols, 0))
         return 0;
-    plan_channels(m);
+    m->whole = m->strips == 1 && m->bands == 1;
+    m->rows_are_taps = d->kw > d->c && d->c < m->isa->family->rows / 2 && m->w.taps == d->kw;
+    m->bare = m->whole && !m->rows_are_taps && m->images >= BARE_IMAGES;
     m->in_place = m->taps == 1 && m->images == 1 && d->h == 1 && d->oh == 1 && d->w == d->ow && d->stride_w == 1 &&
                   d->pad_l == 0 && d->x.col == 1;
-    m->gather = make_gather(m, cols);
-    m->gather_last = make_gather(m, d->ow - (m->bands - 1) * cols);
+    m->plane = m->bare || m->in_place ? d->x.channel : panel_channel_floats(&m->panel);
+    plan_channels(m);
+    /* An odd number of cache lines: an output's images shall not meet in the same sets of the cache. */
+    m->image = convoy_round_up(m->channels * m->plane, 2 * LINE) + LINE;
+    m->gather = make_gather(m, cols, m->images);
+    m->gather_last = make_gather(m, d->ow - (m->bands - 1) * cols, (d->n - 1) % m->images + 1);
     if (!m->gather || !m->gather_last)
         return 0;
     m->parts = (int32_t)convoy_max(1, convoy_min(convoy_ceil_div(TASKS, weight_tasks(m)), output_blocks(m) / 2));
-    m->panel_floats = m->in_place ? 0 : convoy_round_up((int64_t)m->images * m->channels * panel_channel_floats(&m->panel), 16);
+    m->panel_floats = m->in_place ? 0 : m->images * m->image;
     m->turned_floats = (int64_t)m->task_blocks * m->images * rows * cols * m->width;
     m->sums_floats = (int64_t)m->task_blocks * m->channels * m->taps * m->width;
     return 1;
@@ -133,44 +149,89 @@ struct call {
     float *workers;
 };
 
-static void turn_rows(const struct gradient *m, const float *dy, int64_t rows, int64_t cols, int32_t channels, float *to)
+/* The outputs of one block: `images` images from n, of each `rows` rows of `cols` from (oh, ow). */
+struct outputs {
+    int64_t n, oh, ow, images, rows, cols;
+    const ptrdiff_t *gather;
+};
+
+/* One image's gradients, to every images-th row. */
+static void turn_rows(const struct gradient *m, const struct outputs *at, const float *dy, int32_t channels, float *to)
 {
-    struct transpose turn = {.channel = m->d.y.channel, .pixels = cols, .width = m->width, .channels = channels};
-    if (m->d.y.col == 1 && cols == m->d.ow) {
-        turn.pixels = rows * cols;
+    struct transpose turn = {
+        .channel = m->d.y.channel, .pixels = at->cols, .width = m->width, .row = at->images * m->width, .channels = channels};
+    int64_t rows = at->rows;
+    if (m->d.y.channel == 1) { /* in rows already */
+        for (int64_t ow = 0; ow < at->cols; ow++, to += turn.row) {
+            memcpy(to, dy + ow * m->d.y.col, (size_t)channels * sizeof *to);
+            memset(to + channels, 0, (size_t)(m->width - channels) * sizeof *to);
+        }
+        return;
+    }
+    if (at->cols == m->d.ow) {
+        turn.pixels = rows * at->cols;
         rows = 1;
     }
     for (int64_t oh = 0; oh < rows; oh++) {
         turn.from = dy + oh * m->d.y.row;
-        turn.to = to + oh * cols * m->width;
-        if (m->d.y.col == 1) {
-            m->isa->transpose(&turn);
-            continue;
-        }
-        for (int64_t ow = 0; ow < cols; ow++)
-            for (int64_t k = 0; k < m->width; k++)
-                turn.to[ow * m->width + k] = k < channels ? turn.from[k * m->d.y.channel + ow * m->d.y.col] : 0;
+        turn.to = to + oh * at->cols * turn.row;
+        m->isa->transpose(&turn);
+    }
+}
+
+struct span {
+    int64_t first, count;
+};
+
+/* The outputs at which a tap meets an input. */
+static struct span met(const struct axis *axis, int64_t tap)
+{
+    const int64_t offset = axis->offset[tap], first = offset < 0 ? convoy_ceil_div(-offset, axis->stride) : 0,
+                  end = offset < axis->in ? convoy_min(axis->out, (axis->in - offset - 1) / axis->stride + 1) : 0;
+    return (struct span){first, convoy_max(0, end - first)};
+}
+
+/* One tile, over the outputs that tap (r, s) meets, or r and any of its row where s is -1. Where whole rows meet it they are one
+ * run; else a run is a part of a row in all images, if leaving out the border saves more than the runs cost. */
+static void add_tile(const struct gradient *m, const struct outputs *at, const float *turned, int64_t r, int64_t s,
+                     struct mk_tile tile, mk_tile_fn *run)
+{
+    struct span rows = {0, at->rows}, cols = {0, at->cols};
+    if (m->whole) {
+        rows = met(&m->h, r);
+        cols = s < 0 ? cols : met(&m->w, s);
+    }
+    int64_t runs = 1, first = rows.first * at->cols * at->images;
+    tile.k = rows.count * at->cols * at->images;
+    if (rows.count > 0 && cols.count < at->cols && (m->bare || cols.count * at->images + RUN_COST < at->cols * at->images)) {
+        runs = rows.count;
+        first += cols.first * at->images;
+        tile.k = cols.count * at->images;
+    }
+    for (int64_t i = 0; i < runs; i++, first += at->cols * at->images) {
+        tile.a_offset = at->gather ? at->gather + first : NULL;
+        tile.b = turned + first * m->width;
+        run(&tile);
+        tile.accumulate = 1;
     }
 }
 
 /* panel: or the image, in place. */
-static void add_block(const struct gradient *m, const struct share *share, const float *panel, const float *turned,
-                      const ptrdiff_t *gather, int64_t outputs, int32_t accumulate, float *sums)
+static void add_block(const struct gradient *m, const struct share *share, const struct outputs *at, const float *panel,
+                      const float *turned, int32_t accumulate, float *sums)
 {
     const struct mk_family *family = m->isa->family;
     const struct panel *p = &m->panel;
-    const int64_t plane = m->in_place ? m->d.x.channel : panel_channel_floats(p);
+    const struct layout *x = &m->d.x;
     for (int64_t b = 0; b < share->blocks; b++) {
         const int64_t valid = convoy_min(m->width, m->d.k - (share->first_block + b) * m->width);
         const int64_t vectors = convoy_ceil_div(valid, family->lanes);
+        const float *const gradients = turned + b * at->images * at->rows * at->cols * m->width;
         struct mk_tile tile = {
-            .a_offset = m->in_place ? NULL : gather,
             .a_col = 1,
-            .b = turned + b * outputs * m->width,
             .b_row = m->width,
-            .k = outputs,
             .accumulate = accumulate,
-            .a_row = m->rows_are_taps ? (m->d.kw > 1 ? p->tap_col[1] - p->tap_col[0] : 0) : plane,
+            .a_row = m->rows_are_taps ? (m->d.kw > 1 ? p->tap_col[1] - p->tap_col[0] : 0) : m->plane,
             .c_row = m->rows_are_taps ? m->width : m->taps * m->width,
         };
         float *const to = sums + b * m->channels * m->taps * m->width;
@@ -178,21 +239,20 @@ static void add_block(const struct gradient *m, const struct share *share, const
         for (int64_t i = 0; i < tiles; i++) {
             const int64_t from = i * length / tiles, rows = (i + 1) * length / tiles - from;
             mk_tile_fn *const run = family->tile[rows - 1][vectors - 1];
-            if (m->rows_are_taps) {
-                for (int64_t c = 0; c < share->channels; c++)
-                    for (int64_t r = 0; r < m->d.kh; r++) {
-                        tile.a = panel + c * plane + p->tap_row[r] * p->width + p->tap_col[from];
-                        tile.c = to + (c * m->taps + r * m->d.kw + from) * m->width;
-                        run(&tile);
-                    }
-                continue;
-            }
-            for (int64_t r = 0; r < m->d.kh; r++)
-                for (int64_t s = 0; s < m->d.kw; s++) {
-                    tile.a = panel + from * plane + p->tap_row[r] * p->width + p->tap_col[s];
-                    tile.c = to + (from * m->taps + r * m->d.kw + s) * m->width;
-                    run(&tile);
+            for (int64_t r = 0; r < m->h.taps; r++) {
+                const float *const row = panel + (m->bare ? m->h.offset[r] * x->row : p->tap_row[r] * p->width);
+                float *const to_row = to + m->h.tap[r] * m->d.kw * m->width;
+                for (int64_t c = 0; c < share->channels && m->rows_are_taps; c++) {
+                    tile.a = row + c * m->plane + p->tap_col[from];
+                    tile.c = to_row + (c * m->taps + from) * m->width;
+                    add_tile(m, at, gradients, r, -1, tile, run);
                 }
+                for (int64_t s = 0; s < m->w.taps && !m->rows_are_taps; s++) {
+                    tile.a = row + from * m->plane + (m->bare ? m->w.offset[s] * x->col : p->tap_col[s]);
+                    tile.c = to_row + (from * m->taps + m->w.tap[s]) * m->width;
+                    add_tile(m, at, gradients, r, s, tile, run);
+                }
+            }
         }
     }
 }
@@ -233,37 +293,44 @@ static void compute_share(void *context, size_t i, size_t worker)
     float *const panel = scratch, *const turned = panel + m->panel_floats;
     float *const sums = call->parts ? call->parts + (int64_t)i * m->sums_floats : turned + m->turned_floats;
     const int64_t all = output_blocks(m), first = part * all / m->parts, last = (part + 1) * all / m->parts;
+    if (m->h.taps * m->w.taps < m->taps)
+        memset(sums, 0, (size_t)m->sums_floats * sizeof *sums);
     for (int64_t block = first; block < last; block++) {
-        const int64_t ow = block % m->bands * p->cols, oh = block / m->bands % m->strips * p->rows;
-        const int64_t n = block / m->bands / m->strips * m->images, images = convoy_min(m->images, d->n - n);
-        const int64_t rows = convoy_min(p->rows, d->oh - oh), cols = convoy_min(p->cols, d->ow - ow),
-                      outputs = images * rows * cols;
-        for (int64_t image = 0; image < images; image++) {
+        struct outputs at = {.ow = block % m->bands * p->cols,
+                             .oh = block / m->bands % m->strips * p->rows,
+                             .n = block / m->bands / m->strips * m->images};
+        at.images = convoy_min(m->images, d->n - at.n);
+        at.rows = convoy_min(p->rows, d->oh - at.oh);
+        at.cols = convoy_min(p->cols, d->ow - at.ow);
+        if (!m->in_place)
+            at.gather = at.cols == p->cols && at.images == m->images ? m->gather : m->gather_last;
+        const float *const x = call->t->x + at.n * d->x.image + share.group * d->x.group + share.c * d->x.channel;
+        for (int64_t image = 0; image < at.images; image++) {
             const struct panel_job fill = {
                 .panel = p,
                 .h = &m->h,
                 .w = &m->w,
                 .layout = &d->x,
-                .x = call->t->x + (n + image) * d->x.image + share.group * d->x.group + share.c * d->x.channel,
+                .x = x + image * d->x.image,
                 .channels = share.channels,
-                .oh = oh,
-                .ow = ow,
-                .to = panel + image * m->channels * panel_channel_floats(p),
+                .oh = at.oh,
+                .ow = at.ow,
+                .to = panel + image * m->image,
             };
-            if (!m->in_place)
+            if (m->bare)
+                memcpy(fill.to, fill.x, (size_t)(share.channels * m->plane) * sizeof *fill.to);
+            else if (!m->in_place)
                 m->isa->fill(&fill);
             for (int64_t b = 0; b < share.blocks; b++) {
                 const int64_t k = (share.first_block + b) * m->width;
-                turn_rows(m,
-                          call->t->dy + (n + image) * d->y.image + share.group * d->y.group + k * d->y.channel + oh * d->y.row +
-                              ow * d->y.col,
-                          rows, cols, (int32_t)convoy_min(m->width, d->k - k),
-                          turned + (b * outputs + image * rows * cols) * m->width);
+                turn_rows(m, &at,
+                          call->t->dy + (at.n + image) * d->y.image + share.group * d->y.group + k * d->y.channel +
+                              at.oh * d->y.row + at.ow * d->y.col,
+                          (int32_t)convoy_min(m->width, d->k - k),
+                          turned + (b * at.rows * at.cols * at.images + image) * m->width);
             }
         }
-        const float *const image = call->t->x + n * d->x.image + share.group * d->x.group + share.c * d->x.channel + ow;
-        add_block(m, &share, m->in_place ? image : panel, turned, cols == p->cols ? m->gather : m->gather_last, outputs,
-                  block > first, sums);
+        add_block(m, &share, &at, m->in_place ? x + at.ow : panel, turned, block > first, sums);
     }
     if (!call->parts)
         store_share(m, &share, sums, call->t->dw);

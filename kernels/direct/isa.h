@@ -16,10 +16,10 @@ struct tile_store {
     int32_t relu;
 };
 
-/* to[p*width + j] = from[j*channel + p] for p < pixels, j < channels; zero for the other j < width. */
+/* to[p*row + j] = from[j*channel + p] for p < pixels, j < channels; zero for the other j < width. */
 struct transpose {
     const float *from;
-    int64_t channel, pixels, width;
+    int64_t channel, pixels, width, row;
     int32_t channels;
     float *to;
 };

@@ -82,11 +82,11 @@ static void transpose(const struct transpose *t)
             for (int j = 0; j < 8; j++)
                 v[j] = j < channels ? _mm256_maskload_ps(from + j * t->channel + p, mask) : _mm256_setzero_ps();
             transpose_8x8(v);
-            float *const to = t->to + p * t->width + first;
+            float *const to = t->to + p * t->row + first;
 #pragma GCC unroll 8
             for (int i = 0; i < 8; i++) {
                 if (i < pixels)
-                    _mm256_storeu_ps(to + i * t->width, v[i]);
+                    _mm256_storeu_ps(to + i * t->row, v[i]);
             }
         }
     }

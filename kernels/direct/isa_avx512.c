@@ -177,11 +177,11 @@ static void transpose(const struct transpose *t)
             for (int j = 0; j < 16; j++)
                 v[j] = j < channels ? _mm512_maskz_loadu_ps(mask, from + j * t->channel + p) : _mm512_setzero_ps();
             transpose_16x16(v);
-            float *const to = t->to + p * t->width + first;
+            float *const to = t->to + p * t->row + first;
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++) {
                 if (i < pixels)
-                    _mm512_storeu_ps(to + i * t->width, v[i]);
+                    _mm512_storeu_ps(to + i * t->row, v[i]);
             }
         }
     }

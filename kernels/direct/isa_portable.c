@@ -11,7 +11,7 @@ enum { LANES = 4 };
 static void transpose(const struct transpose *t)
 {
     for (int64_t p = 0; p < t->pixels; p++) {
-        float *const to = t->to + p * t->width;
+        float *const to = t->to + p * t->row;
         for (int64_t j = 0; j < t->width; j++)
             to[j] = j < t->channels ? t->from[j * t->channel + p] : 0;
     }

@@ -62,6 +62,7 @@ int narrow_plan(struct correlate *m)
     m->width = (int64_t)m->isa->family->lanes * tile_vectors(m);
     m->blocks = row_blocks(m);
     m->chunk = m->resident = m->channels;
+    m->chain = m->channels * m->weight.taps;
     m->tasks = m->packs = 0;
     m->panel_floats = 0;
     m->sums_floats = m->isa->family->rows * m->width;

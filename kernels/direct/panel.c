@@ -46,6 +46,20 @@ int axis_open_phase(struct axis *axis, int32_t in, int32_t out, int32_t stride, 
     return 1;
 }
 
+void axis_keep_met(struct axis *axis)
+{
+    int32_t kept = 0;
+    for (int32_t t = 0; t < axis->taps; t++) {
+        /* The first output whose input is not before the first one, if it is not behind the last one. */
+        const int64_t before = convoy_max(0, -axis->offset[t]), output = convoy_ceil_div(before, axis->stride);
+        if (output >= axis->out || output * axis->stride + axis->offset[t] >= axis->in)
+            continue;
+        axis->offset[kept] = axis->offset[t];
+        axis->tap[kept++] = axis->tap[t];
+    }
+    axis->taps = (int32_t)convoy_max(1, kept);
+}
+
 void axis_close(struct axis *axis)
 {
     free(axis->offset);

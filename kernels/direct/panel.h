@@ -56,6 +56,8 @@ int axis_open(struct axis *axis, int32_t in, int32_t out, int32_t stride, int32_
 /* The phase of a backward pass: inputs of the strided axis first, first + stride, ... see the definition. False: no memory. */
 int axis_open_phase(struct axis *axis, int32_t in, int32_t out, int32_t stride, int32_t kernel, int32_t dilation, int32_t pad,
                     int32_t phase);
+/* Leaves out the taps that no output meets an input at, but keeps one. */
+void axis_keep_met(struct axis *axis);
 void axis_close(struct axis *axis);
 
 #endif

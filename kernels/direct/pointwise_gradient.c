@@ -68,6 +68,7 @@ static void turn(const struct pointwise_gradient *m, const float *x, const struc
                                 .channel = d->x.channel,
                                 .pixels = count,
                                 .width = m->width,
+                                .row = m->width,
                                 .channels = (int32_t)channels,
                                 .to = to + image * count * m->width};
         if (!m->in_place) {

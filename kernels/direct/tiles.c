@@ -1,12 +1,12 @@
 /* tiles: forward and backward-data as correlations with lanes over output channels. */
-#include "correlate.h"
+#include "batch.h"
 #include "narrow.h"
 #include <stdlib.h>
 #include <string.h>
 
 struct tiles {
     struct correlate correlate;
-    int backward, narrow;
+    int backward, narrow, batch;
     int zero;              /* inputs that no tap meets exist: dx starts as zeros                              */
     uint64_t plane_floats; /* of an image of dx                                                               */
 };
@@ -20,8 +20,12 @@ static int forward_views(struct correlate *m, const struct dims *d)
     m->view_count = 1;
     view->y_row = d->y.row;
     view->y_col = d->y.col;
-    return axis_open(&view->h, d->h, d->oh, d->stride_h, d->kh, d->dil_h, d->pad_t) &&
-           axis_open(&view->w, d->w, d->ow, d->stride_w, d->kw, d->dil_w, d->pad_l);
+    if (!axis_open(&view->h, d->h, d->oh, d->stride_h, d->kh, d->dil_h, d->pad_t) ||
+        !axis_open(&view->w, d->w, d->ow, d->stride_w, d->kw, d->dil_w, d->pad_l))
+        return 0;
+    axis_keep_met(&view->h);
+    axis_keep_met(&view->w);
+    return 1;
 }
 
 /* Phases of an axis with outputs and taps; the others are zero. At most as many as the kernel has taps. */
@@ -43,6 +47,7 @@ static int axis_phases(int32_t in, int32_t out, int32_t stride, int32_t kernel, 
             continue;
         if (!axis_open_phase(&(*phases)[*count], in, out, stride, kernel, dilation, pad, phase))
             return 0;
+        axis_keep_met(&(*phases)[*count]);
         (*starts)[(*count)++] = phase;
     }
     return 1;
@@ -126,7 +131,9 @@ static void execute(const void *state, const struct tensors *t)
         m->host->parallel(m->host, clear_image, &clear, (size_t)m->n);
     }
     void (*const run)(const struct correlate *, const float *, const float *, const float *, float *, float *) =
-        tiles->narrow ? narrow_execute : correlate_execute;
+        tiles->narrow  ? narrow_execute
+        : tiles->batch ? batch_execute
+                       : correlate_execute;
     if (tiles->backward)
         run(m, t->dy, t->prepared, NULL, t->dx, t->workspace);
     else
@@ -160,7 +167,7 @@ convoy_status tiles_open(const struct self *self, const struct convoy_conv *prob
         .outputs = tiles->backward ? d.c : d.k,
         .x = tiles->backward ? d.y : d.x,
         .y = tiles->backward ? d.x : d.y,
-        .weight = {.group = (int64_t)d.k * d.c * taps, .k = d.c * taps, .c = taps, .row = d.kw, .col = 1},
+        .weight = {.group = (int64_t)d.k * d.c * taps, .k = d.c * taps, .c = taps, .row = d.kw, .col = 1, .taps = taps},
         .relu = (problem->head.flags & CONVOY_WITH_RELU) != 0,
     };
     if (tiles->backward) {
@@ -170,7 +177,8 @@ convoy_status tiles_open(const struct self *self, const struct convoy_conv *prob
     int made = tiles->backward ? backward_views(tiles, &d) : forward_views(m, &d);
     if (made) {
         tiles->narrow = narrow_suits(m);
-        made = tiles->narrow ? narrow_plan(m) : correlate_plan(m);
+        tiles->batch = !tiles->narrow && batch_suits(m);
+        made = tiles->narrow ? narrow_plan(m) : tiles->batch ? batch_plan(m) : correlate_plan(m);
     }
     if (!made) {
         close_tiles(tiles);
@@ -183,11 +191,12 @@ convoy_status tiles_open(const struct self *self, const struct convoy_conv *prob
         .close = close_tiles,
         .workspace_bytes = tiles->narrow ? narrow_workspace_bytes(m) : correlate_workspace_bytes(m),
         .prepared_bytes = tiles->narrow ? narrow_prepared_bytes(m) : correlate_prepared_bytes(m),
-        .split = (uint32_t)m->chunk,
+        .split = (uint32_t)convoy_ceil_div(m->chain, taps),
     };
     if (tiles->narrow)
         snprintf(method->name, sizeof method->name, "direct %s", m->outputs == 1 ? "depthwise" : "narrow");
     else
-        snprintf(method->name, sizeof method->name, "direct %dx%d", m->isa->family->rows, (int)m->width);
+        snprintf(method->name, sizeof method->name, "direct %s%dx%d", tiles->batch ? "batch " : "", m->isa->family->rows,
+                 (int)m->width);
     return CONVOY_OK;
 }
