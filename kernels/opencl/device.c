@@ -2,6 +2,7 @@
 #include "memory.h"
 #include "programs.h"
 #include "queue.h"
+#include "tuning.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,11 @@ static convoy_status create(struct device *device, struct convoy_error *err)
     device->software = choice_is_software(&device->choice);
     snprintf(device->name, sizeof device->name, "opencl:%.40s%s", device->choice.name, device->software ? " (software)" : "");
     describe_to_planner(device);
+    device->tuning = gpu_tuning_open(&(struct gpu_tuning_owner){.plugin = "opencl",
+                                                                .version = OPENCL_VERSION,
+                                                                .device = device->choice.name,
+                                                                .driver = device->choice.driver},
+                                     device->host);
     device->context = device->api.CreateContext(properties, 1, &device->choice.device, NULL, NULL, &result);
     if (result != CL_SUCCESS)
         return api_fail(err, result, "clCreateContext");
@@ -88,6 +94,7 @@ static void destroy(struct device *device)
         memory_close(device);
     if (device->context)
         device->api.ReleaseContext(device->context);
+    gpu_tuning_close(device->tuning);
     pthread_mutex_destroy(&device->lock);
     free(device);
 }

@@ -8,6 +8,8 @@
 #include "gpu.h"
 #include <pthread.h>
 
+#define OPENCL_VERSION "1.0" /* of the plugin: configurations that were chosen hold for one version */
+
 struct memory_pool;
 struct queue;
 struct programs;
@@ -17,6 +19,7 @@ struct device {
     struct candidate choice;
     cl_context context;
     bool software;             /* a CPU that plays the device */
+    struct gpu_tuning *tuning; /* what was chosen for this device */
     struct gpu_device planner; /* what the planner may assume */
     pthread_mutex_t lock;      /* held by every function of memory, queue and programs that is called from outside */
     const struct convoy_host *host;

@@ -7,6 +7,8 @@
 #include "gpu.h"
 #include <pthread.h>
 
+#define VULKAN_VERSION "1.0" /* of the plugin: configurations that were chosen hold for one version */
+
 struct memory_pool;
 struct queue;
 struct pipelines;
@@ -24,6 +26,7 @@ struct device {
     uint32_t timestamp_bits;
     bool software;             /* a CPU that plays the device */
     bool debug_barriers;       /* a barrier after every launch */
+    struct gpu_tuning *tuning; /* what was chosen for this device */
     struct gpu_device planner; /* what the planner may assume */
     pthread_mutex_t lock;      /* held by every function below memory, queue and pipelines that is called from outside */
     const struct convoy_host *host;

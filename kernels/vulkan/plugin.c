@@ -3,14 +3,14 @@
 #include "memory.h"
 #include "pipelines.h"
 #include "queue.h"
+#include "tuning.h"
 #include <convoy/devices.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct self {
-    struct convoy_instance base;
+    struct gpu_instance base;
     struct device *device;
-    enum gpu_variant variant;
 };
 
 struct plan {
@@ -52,8 +52,7 @@ static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
         .numerics = program->numerics,
     };
     /* Every row of every report names the algorithm, and so says where it did not run on a GPU. */
-    snprintf(mine.algorithm, sizeof mine.algorithm, "%.22s%s", program->algorithm,
-             plan->device->software ? ", software device" : "");
+    gpu_program_label(program, plan->device->software, mine.algorithm);
     memcpy(out, &mine, out->struct_size < sizeof mine ? out->struct_size : sizeof mine);
 }
 
@@ -171,12 +170,12 @@ static convoy_status build(struct plan *plan, struct convoy_error *err)
 static convoy_status make_plan(struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_plan **out,
                                struct convoy_error *err)
 {
-    const struct self *const self = (const struct self *)base;
+    struct self *const self = (struct self *)base;
     struct plan *const plan = calloc(1, sizeof *plan);
     if (!plan)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
     plan->device = self->device;
-    convoy_status status = gpu_program_make(&self->device->planner, self->variant, problem, &plan->program, err);
+    convoy_status status = gpu_instance_program(&self->base, problem, &plan->program, err);
     if (status != CONVOY_OK) {
         free(plan);
         return status;
@@ -197,7 +196,7 @@ static convoy_status make_plan(struct convoy_instance *base, const struct convoy
 static convoy_status supports(const struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_error *err)
 {
     const struct self *const self = (const struct self *)base;
-    return gpu_program_make(&self->device->planner, self->variant, problem, NULL, err);
+    return gpu_program_make(self->base.device, self->base.variant, problem, NULL, err);
 }
 
 static convoy_status sync_instance(struct convoy_instance *base, struct convoy_error *err)
@@ -237,10 +236,15 @@ static convoy_status open_instance(const struct convoy_host *host, const char *n
         free(self);
         return status;
     }
-    self->base.ops = &instance_ops;
-    self->base.memory = memory_domain(self->device);
-    self->variant = variant;
-    *out = &self->base;
+    self->base = (struct gpu_instance){
+        .base = {&instance_ops, memory_domain(self->device)},
+        .host = host,
+        .device = &self->device->planner,
+        .tuning = self->device->tuning,
+        .variant = variant,
+        .software = self->device->software,
+    };
+    *out = &self->base.base;
     return CONVOY_OK;
 }
 
@@ -325,6 +329,8 @@ static const void *extension(const char *id)
 {
     if (!strcmp(id, CONVOY_PROFILE_ID))
         return &profiler;
+    if (!strcmp(id, CONVOY_TUNE_ID))
+        return &gpu_tuner;
     return strcmp(id, CONVOY_DEVICES_ID) == 0 ? &devices : NULL;
 }
 
@@ -332,7 +338,7 @@ const struct convoy_plugin convoy_plugin_v1 = {
     .struct_size = sizeof convoy_plugin_v1,
     .abi_minor = CONVOY_ABI_MINOR,
     .name = "vulkan",
-    .version = "1.0",
+    .version = VULKAN_VERSION,
     .author = "the Convoy authors",
     .summary = "compute shaders on any Vulkan 1.2 device; every operation",
     .variants = gpu_variants,
