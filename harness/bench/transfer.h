@@ -6,7 +6,7 @@
 #include "core/problem.h"
 
 struct transfer {
-    char domain[32];                /* the memory's name; "host" */
+    char domain[72];                /* the memory's name; "host" */
     int64_t upload_ns, download_ns; /* 0 on the host */
 };
 

@@ -6,6 +6,7 @@
 #include "cli/run.h"
 #include "core/error.h"
 #include "core/signtest.h"
+#include "report/devices.h"
 #include "report/matrix.h"
 #include <inttypes.h>
 #include <math.h>
@@ -274,6 +275,9 @@ int cmd_bench(const struct options *options)
         matrix_winners(stdout, journal->record, journal->count);
         putchar('\n');
         matrix_totals(stdout, journal->record, journal->count);
+        devices_print(stdout,
+                      "\nOn devices: kernels by the device's clock; executions with launches, by ours; copies of the activations.\n\n",
+                      journal->record, journal->count);
     }
     if (journal->count)
         printf("%zu rows, %zu of them failures without a valid time\n", journal->count, run.failures);

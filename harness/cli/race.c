@@ -76,12 +76,12 @@ void race_free(struct entrant *entrant, size_t entrants)
 
 void race_enter(struct entrant *entrant, const struct options *options, const struct race_rules *rules)
 {
-    char request[1024], *field[13];
+    char request[1024], *field[15];
     snprintf(request, sizeof request, "open\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64 "\t%s",
              entrant->candidate->variant, entrant->record.threads, options->seed, rules->min_batch_ns, rules->cold_bytes,
              options->mem_limit_bytes, entrant->record.problem);
     entrant->racing = true;
-    if (!ask(entrant, options, request, field, 13))
+    if (!ask(entrant, options, request, field, 15))
         return;
     snprintf(entrant->id, sizeof entrant->id, "%s", field[1]);
     entrant->record.plan_ns = strtoll(field[2], NULL, 10);
@@ -95,6 +95,8 @@ void race_enter(struct entrant *entrant, const struct options *options, const st
     snprintf(entrant->record.domain, sizeof entrant->record.domain, "%s", field[10]);
     entrant->record.upload_ns = strtoll(field[11], NULL, 10);
     entrant->record.download_ns = strtoll(field[12], NULL, 10);
+    entrant->record.launch_ns = strtoll(field[13], NULL, 10);
+    entrant->record.queued_ns = strtoll(field[14], NULL, 10);
 }
 
 static void run_batch(struct entrant *entrant, const struct options *options, struct sample *sample)

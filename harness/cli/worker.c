@@ -1,10 +1,12 @@
 #include "cli/worker.h"
 #include "bench/bench.h"
 #include "bench/bandwidth.h"
+#include "bench/launch.h"
 #include "bench/probe.h"
 #include "bench/transfer.h"
 #include "cli/runfile.h"
 #include "cli/session.h"
+#include "cli/tuning.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "core/loader.h"
@@ -30,6 +32,8 @@ struct opened {
     uint32_t threads;
     struct host *host;
     struct convoy_instance *instance;
+    struct launch_cost launch; /* of its device, measured with the first case that is timed */
+    bool launch_known;
 };
 
 struct worker {
@@ -41,6 +45,8 @@ struct worker {
     struct opened opened[MAX_INSTANCES];
     size_t opened_count;
     struct bench_case *bench[MAX_BENCHES];
+    struct verify_subject tuned; /* of `tuning`, the one that is open */
+    struct tuning *tuning;
 };
 
 static void reply(const struct worker *worker, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -270,16 +276,19 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     }
     struct transfer transfer;
     status = transfer_measure(opened->instance, host_table(opened->host), &problem, &transfer, err);
+    if (status == CONVOY_OK && !opened->launch_known)
+        status = launch_measure(opened->instance, host_table(opened->host), &opened->launch, err);
+    opened->launch_known = status == CONVOY_OK;
     if (status != CONVOY_OK) {
         bench_close(worker->bench[id]);
         worker->bench[id] = NULL;
         return status;
     }
-    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld", id, (long long)info.plan_ns,
+    reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld\t%lld\t%lld", id, (long long)info.plan_ns,
           (long long)info.prepare_ns, (long long)info.iterations, (unsigned long long)info.workspace_bytes,
           (unsigned long long)info.prepared_bytes, info.algorithm, tolerance_class(&problem, &info.numerics),
           info.numerics.flags & CONVOY_DETERMINISTIC ? "yes" : "no", transfer.domain, (long long)transfer.upload_ns,
-          (long long)transfer.download_ns);
+          (long long)transfer.download_ns, (long long)opened->launch.waited_ns, (long long)opened->launch.queued_ns);
     return CONVOY_OK;
 }
 
@@ -436,6 +445,64 @@ static convoy_status serve_conform(struct worker *worker, char **field, size_t f
     return CONVOY_OK;
 }
 
+static convoy_status serve_tune(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    union problem problem;
+    struct opened *opened = NULL;
+    struct tuning_start start;
+    tuning_close(worker->tuning);
+    worker->tuning = NULL;
+    convoy_status status = problem_parse(field[5], &problem, err);
+    if (status == CONVOY_OK)
+        status = load_referee(worker, err);
+    if (status == CONVOY_OK)
+        status = open_instance(worker, field[1], 1, &opened, err);
+    if (status != CONVOY_OK)
+        return status;
+    worker->tuned = (struct verify_subject){worker->plugin, opened->instance, host_table(opened->host), worker->referee, NULL};
+    status = tuning_open(&worker->tuned, &problem, whole(field[2]), whole(field[3]), whole(field[4]) != 0, &worker->tuning, &start, err);
+    if (status == CONVOY_UNSUPPORTED)
+        reply(worker, "no\t%s\t%s", why_name(err->why), err->text);
+    else if (status == CONVOY_OK)
+        reply(worker, "ok\t%u\t%.17g\t%s\t%s\t%s\t%s", start.candidates, start.ns, start.plugin_clock ? "device" : "host",
+              start.target.device, start.target.driver, start.target.path);
+    else
+        return status;
+    return CONVOY_OK;
+}
+
+/* What is wrong with a configuration is an answer; the next one may be right. */
+static convoy_status serve_try(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct tuning_try result;
+    if (!worker->tuning)
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "nothing is being tuned");
+    const convoy_status status = tuning_run(worker->tuning, (uint32_t)whole(field[1]), strtod(field[2], NULL), &result, err);
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s\t%.17g\t%lld", result.text, result.ns, (long long)result.spent_ns);
+    else
+        reply(worker, "out\t%s\t%s\t%lld", result.text, err->text, (long long)result.spent_ns);
+    return CONVOY_OK;
+}
+
+static convoy_status serve_keep(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    char algorithm[64];
+    if (!worker->tuning)
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "nothing is being tuned");
+    const convoy_status status = tuning_keep(worker->tuning, (uint32_t)whole(field[1]), algorithm, sizeof algorithm, err);
+    if (status == CONVOY_UNSUPPORTED)
+        reply(worker, "out\t%s", err->text);
+    else if (status == CONVOY_OK)
+        reply(worker, "ok\t%s", algorithm);
+    else
+        return status;
+    return CONVOY_OK;
+}
+
 static const struct request {
     const char *name;
     size_t fields; /* at least, the name included */
@@ -446,7 +513,8 @@ static const struct request {
     {"check", 2, serve_check},     {"phases", 2, serve_phases},     {"close", 2, serve_close},
     {"probe", 2, serve_probe},     {"run", 5, serve_run},           {"bandwidth", 2, serve_bandwidth},
     {"conform", 4, serve_conform},
-    {"device", 2, serve_device},
+    {"device", 2, serve_device},   {"tune", 6, serve_tune},         {"try", 3, serve_try},
+    {"keep", 2, serve_keep},
 };
 
 static void serve_line(struct worker *worker, char *line)
@@ -468,6 +536,7 @@ static void serve_line(struct worker *worker, char *line)
 
 static void close_all(struct worker *worker)
 {
+    tuning_close(worker->tuning);
     for (size_t id = 0; id < MAX_BENCHES; id++) {
         if (worker->bench[id])
             bench_close(worker->bench[id]);

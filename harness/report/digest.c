@@ -1,6 +1,7 @@
 #include "report/digest.h"
 
 #include "report/changes.h"
+#include "report/devices.h"
 #include "report/grid.h"
 #include "report/matrix.h"
 #include "report/rank.h"
@@ -251,6 +252,9 @@ bool digest_print(FILE *out, const char *heading, const struct report *report)
         done = print_totals(out, &groups.group[g]);
     title(out, heading, "Who wins each layer?");
     matrix_winners(out, report->records, report->count);
+    char devices[64];
+    snprintf(devices, sizeof devices, "\n%sWhat do launches and copies cost?\n\n", heading);
+    done = done && devices_print(out, devices, report->records, report->count);
     title(out, heading, "How accurate?");
     done = done && print_accuracy(out, report) && print_changes(out, heading, report);
     if (done && report->select) {

@@ -104,7 +104,8 @@ bool rank_is_software(const struct record *record)
 {
     static const char *const signs[] = {"software", "llvmpipe", "lavapipe", "pocl", "swiftshader"};
     for (size_t at = 0; at < sizeof signs / sizeof signs[0]; at++) {
-        if (strcasestr(record->algorithm, signs[at]) || strcasestr(record->variant, signs[at]))
+        if (strcasestr(record->algorithm, signs[at]) || strcasestr(record->variant, signs[at]) ||
+            strcasestr(record->domain, signs[at]))
             return true;
     }
     return false;

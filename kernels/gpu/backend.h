@@ -4,7 +4,7 @@
 #ifndef CONVOY_GPU_BACKEND_H
 #define CONVOY_GPU_BACKEND_H
 
-#include "gpu.h"
+#include "tuning.h"
 #include <convoy/devices.h>
 #include <convoy/plugin.h>
 #include <pthread.h>
@@ -12,6 +12,7 @@
 struct gpu_opened { /* a device */
     struct gpu_device planner; /* what the planner may assume */
     struct convoy_memory *memory;
+    struct gpu_tuning *tuning; /* what was chosen for this device; NULL: nothing is */
     const struct convoy_host *host;
     pthread_mutex_t lock; /* held by all that is called from outside */
     bool software;        /* a CPU that plays the device */
@@ -33,7 +34,7 @@ struct gpu_plan {
 /* Functions for plans run under the device's lock. */
 struct gpu_backend {
     size_t device_bytes, plan_bytes; /* of the backend's own structs, which come zeroed */
-    /* Opens the device that the environment asks for and fills planner, memory, software and name. After a failure close() follows.
+    /* Opens the device that the environment asks for and fills planner, memory, tuning, software and name. After a failure close() follows.
      * Failure says why there is none. */
     convoy_status (*open)(struct gpu_opened *, struct convoy_error *);
     void (*close)(struct gpu_opened *); /* never of a lost device: it may still be at work on what would be freed */

@@ -203,9 +203,9 @@ void winograd_pass(struct planner *planner, const struct convoy_conv *p)
 
 /* ---- weight gradients ---- */
 
-/* Tiles of a partial sum; a multiple of the depth of the products' tiles. Partial sums are added in order, so that every run gives
+/* Tiles of a partial sum; multiples of the depth of every tile of products. Partial sums are added in order, so that every run gives
  * the same bits. */
-enum { PART_TILES = 64, PART_LEAST = 16 };
+enum { PART_TILES = 64, PART_LEAST = 32 };
 
 struct fast_gradient {
     const struct modules *modules;

@@ -5,7 +5,7 @@
 # Folders earlier in the alphabet are read first, so this file can be read more than once and takes effect the first time.
 ifndef GPU_OBJ
 GPU_OBJ := $(addprefix $(B)/kernels/gpu/,modules.o backend.o device.o pace.o program.o plan.o conv.o conv_tiles.o conv_panels.o conv_direct.o conv_winograd.o \
-    pool.o bn.o eltwise.o hazards.o)
+    pool.o bn.o eltwise.o hazards.o folder.o choices.o tuning.o tuner.o)
 $(GPU_OBJ): PRIVATE_CPP = -Iharness/include -D_POSIX_C_SOURCE=200809L
 $(GPU_OBJ): PRIVATE_OPT = -O2
 

@@ -241,6 +241,22 @@ function phases() {
             cell(row, "without_moves_ns", "us"), word(text(row, "phases"), "wrap")]))];
 }
 
+/* Two rows of nothing first: what a launch costs by itself. */
+function devices() {
+    const rows = matchingRows("bench").filter((row) => text(row, "median_ns") && text(row, "domain") && text(row, "domain") !== "host");
+    if (!rows.length) return null;
+    const seen = new Set();
+    const lines = rows.flatMap((row) => {
+        const key = ["machine", "domain", "backend", "variant"].map((name) => text(row, name)).join("\n"), head = [nameCell(candidateOf(row)), word(text(row, "domain"))];
+        const nothing = (what, column) => [...head.map((element) => element.cloneNode(true)), word(what), word(""), cell(row, column, "us"), word(""), word("")];
+        const fixed = seen.has(key) || !text(row, "launch_ns") ? [] : [nothing("(nothing, waited for)", "launch_ns"), nothing("(nothing, queued)", "queued_ns")];
+        seen.add(key);
+        return [...fixed, [...head, word(text(row, "problem")), cell(row, "without_moves_ns", "us"), cell(row, "median_ns", "us"), cell(row, "upload_ns", "us"), cell(row, "download_ns", "us")]];
+    });
+    return [make("p", { class: "lead" }, "Kernels by the device's own clock, executions with their launches by the host's, and the copies of the activations there and back, which no execution contains."),
+        table(["candidate", "memory", "problem", "kernels, µs#", "execution, µs#", "upload, µs#", "download, µs#"], lines)];
+}
+
 function caches() {
     const key = (row) => ["machine", "network", "layer", "problem", "threads", "backend", "variant"].map((name) => text(row, name)).join("\n");
     const all = allRows.filter((row) => text(row, "command") === "bench" && text(row, "median_ns"));
@@ -329,6 +345,7 @@ const sections = [
     ["accuracy", "How accurate?", accuracy],
     ["memory", "How much memory?", memory, true],
     ["phases", "Where does the time go?", phases, true],
+    ["devices", "What do launches and copies cost?", devices],
     ["caches", "Hot and cold caches", caches],
     ["builds", "Two builds compared", builds],
     ["selection", "Selection", selection],
