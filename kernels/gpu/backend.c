@@ -12,7 +12,9 @@ void gpu_answer(void *out, const void *mine, size_t bytes)
 {
     uint32_t room;
     memcpy(&room, out, sizeof room);
-    memcpy((char *)out + sizeof room, (const char *)mine + sizeof room, (room < bytes ? room : bytes) - sizeof room);
+    room = room < bytes ? room : (uint32_t)bytes;
+    if (room > sizeof room)
+        memcpy((char *)out + sizeof room, (const char *)mine + sizeof room, room - sizeof room);
 }
 
 /* ---- the device ---- */

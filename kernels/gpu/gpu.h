@@ -87,8 +87,8 @@ struct gpu_program {
     uint64_t workspace_bytes, prepared_bytes;
     uint32_t reads, writes; /* bit 1u << slot: what execute needs, workspace and prepared apart */
     struct convoy_numerics numerics;
-    char algorithm[40]; /* what runs, at most 22 characters, so that a backend can add where it runs */
-    bool replaced;      /* another algorithm than the variant's, which has no room */
+    char algorithm[40];                  /* what runs, at most 22 characters, so that a backend can add where it runs */
+    bool replaced;                       /* another algorithm than the variant's, which has no room */
     char choice[CONVOY_TUNE_TEXT_BYTES]; /* the configuration that it was made from; "": none */
     bool tuned;                          /* that was found by tuning and kept */
 };
@@ -112,8 +112,8 @@ convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant 
 
 /* ---- how long launches take ---- */
 
-/* A guess at the device's speed, by kernel, that measurements correct. Launches beyond launch_ns are cut into parts, since drivers
- * give up on what takes seconds (watchdogs). */
+/* A guess at the device's speed, by kernel, that measurements correct. Launches beyond launch_ns are cut into parts, since
+ * drivers give up on what takes seconds (watchdogs). */
 struct gpu_pace {
     double speed[GPU_MODULE_COUNT]; /* operations per ns, or bytes per ns of what only moves data */
     double least;                   /* no speed falls below */

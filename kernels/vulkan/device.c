@@ -183,8 +183,8 @@ static void open_tuning(struct device *device)
 {
     const VkPhysicalDeviceProperties *const p = &device->properties;
     char driver[160];
-    int length =
-        snprintf(driver, sizeof driver, "%.40s %.40s %x ", device->driver.driverName, device->driver.driverInfo, p->driverVersion);
+    int length = snprintf(driver, sizeof driver, "%.40s %.40s %x ", device->driver.driverName, device->driver.driverInfo,
+                          p->driverVersion);
     for (uint32_t b = 0; b < VK_UUID_SIZE; b++)
         length += snprintf(driver + length, sizeof driver - (size_t)length, "%02x", p->pipelineCacheUUID[b]);
     device->base.tuning = gpu_tuning_open(
