@@ -22,9 +22,10 @@ OBJ_$(1) += $$(GPU_OBJ)
 $$(B)/plugins/convoy_$(1).so: $$(GPU_OBJ)
 endef
 
-TESTS += $(B)/tests/test_gpu
-$(B)/kernels/gpu/tests/test_gpu.o: PRIVATE_CPP = -Iharness/include -Ikernels/gpu
-$(B)/tests/test_gpu: $(B)/kernels/gpu/tests/test_gpu.o $(GPU_OBJ)
+GPU_TESTS := $(B)/tests/test_gpu $(B)/tests/test_tuning
+TESTS += $(GPU_TESTS)
+$(B)/kernels/gpu/tests/test_%.o: PRIVATE_CPP = -Iharness/include -Ikernels/gpu -D_GNU_SOURCE
+$(GPU_TESTS): $(B)/tests/test_%: $(B)/kernels/gpu/tests/test_%.o $(GPU_OBJ)
 	@mkdir -p $(@D)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) -lcmocka -lm
