@@ -15,7 +15,6 @@ struct trial {
     union problem problem;
     uint64_t mem_limit_bytes;
     struct sets first, other; /* the first configuration's tensors, and those that all others share; no scratch memory */
-    int64_t spent_ns;
 };
 
 /* A plan with its scratch memory, and the arguments that go with it. */
@@ -135,7 +134,7 @@ convoy_status trial_open(struct convoy_instance *instance, const struct convoy_p
     const int64_t start = clock_ns();
     if (status == CONVOY_OK)
         status = time_attempt(trial, &attempt, INFINITY, result, err);
-    trial->spent_ns = clock_ns() - start;
+    result->spent_ns = clock_ns() - start;
     attempt_close(trial, &attempt);
     if (status == CONVOY_OK)
         *out = trial;
@@ -161,14 +160,9 @@ convoy_status trial_run(struct trial *trial, double best_ns, struct trial_result
             status = sets_difference(&trial->other, 0, &trial->first, &result->difference, err);
         result->compared = status == CONVOY_OK;
     }
-    trial->spent_ns += clock_ns() - start;
+    result->spent_ns = clock_ns() - start;
     attempt_close(trial, &attempt);
     return status;
-}
-
-int64_t trial_spent_ns(const struct trial *trial)
-{
-    return trial->spent_ns;
 }
 
 void trial_close(struct trial *trial)

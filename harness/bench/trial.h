@@ -15,6 +15,7 @@ struct trial_result {
     bool plugin_clock; /* which of them                                                                                     */
     bool compared;     /* false: slower than the best so far, so its outputs do not matter                                  */
     double difference; /* |a-b|_2 / |b|_2 to the first configuration's outputs, the worst of them; infinite: not finite     */
+    int64_t spent_ns;  /* on it, planning (and with it compiling) left out                                                  */
     struct convoy_plan_info info;
 };
 
@@ -28,8 +29,6 @@ convoy_status trial_open(struct convoy_instance *instance, const struct convoy_p
  * where it is faster than best_ns. [instance] */
 convoy_status trial_run(struct trial *trial, double best_ns, struct trial_result *result, struct convoy_error *err);
 
-/* What the trials took so far, planning (and with it compiling) left out. */
-int64_t trial_spent_ns(const struct trial *trial);
 void trial_close(struct trial *trial); /* NULL: nothing to do */
 
 #endif

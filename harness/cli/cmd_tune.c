@@ -11,6 +11,8 @@
 /* A lead below this over the default may be noise, and the default is what is tested most. */
 #define WORTH_KEEPING 0.97
 
+enum { CONFIGURATIONS_MOST = 256 };
+
 struct counts {
     size_t tuned, unchanged, declined, failed;
 };
@@ -24,6 +26,7 @@ struct search {
     double default_ns, best_ns;
     uint32_t best; /* index; 0: the default */
     char best_name[32], clock[8], path[512];
+    bool barred[CONFIGURATIONS_MOST]; /* out already: found wrong, or the end of a worker                       */
 };
 
 /* Sends a request and splits the answer. False: the worker is gone or makes no sense, with a reason. */
@@ -63,6 +66,8 @@ static enum start open_search(struct search *search, char *reason, size_t size)
         return FAILED;
     }
     search->configurations = (uint32_t)strtoul(field[1], NULL, 10);
+    if (search->configurations > CONFIGURATIONS_MOST)
+        search->configurations = CONFIGURATIONS_MOST;
     search->default_ns = search->best_ns = strtod(field[2], NULL);
     snprintf(search->clock, sizeof search->clock, "%s", field[3]);
     snprintf(search->path, sizeof search->path, "%s", field[6]);
@@ -75,6 +80,7 @@ static double try_one(struct search *search, uint32_t index, double best_ns, cha
     char request[96], *field[4], reason[320] = "";
     size_t fields = 0;
     snprintf(request, sizeof request, "try\t%u\t%.17g", index, best_ns);
+    *spent_s = 0;
     *gone = !ask(search, request, field, 4, &fields, reason, sizeof reason);
     if (!*gone && fields == 4) {
         snprintf(name, name_size, "%s", field[1]);
@@ -84,6 +90,7 @@ static double try_one(struct search *search, uint32_t index, double best_ns, cha
         snprintf(reason, sizeof reason, "%.300s", field[2]);
     }
     search->out++;
+    search->barred[index] = true;
     fprintf(stderr, "convoy: %s %s: configuration %u %s is out: %s\n", search->name, search->problem, index, *gone ? "" : name, reason);
     return (double)NAN;
 }
@@ -122,11 +129,16 @@ static void find_best(struct search *search)
 {
     const double budget_s = search->options->total_s > 0 ? search->options->total_s : 1;
     char name[32];
-    double spent_s = 0;
+    double spent_s = 0, all_s = 0;
+    search->best = 0;
+    search->best_ns = search->default_ns;
     snprintf(search->best_name, sizeof search->best_name, "default");
-    for (uint32_t index = 1; index < search->configurations && spent_s < budget_s && !command_interrupted(); index++) {
+    for (uint32_t index = 1; index < search->configurations && all_s < budget_s && !command_interrupted(); index++) {
         bool gone;
+        if (search->barred[index])
+            continue;
         const double ns = try_one(search, index, search->best_ns, name, sizeof name, &spent_s, &gone);
+        all_s += spent_s;
         search->tried++;
         if (gone && !reopen(search))
             break;
@@ -139,28 +151,28 @@ static void find_best(struct search *search)
     repeat_the_leaders(search);
 }
 
+enum kept { KEPT, KEPT_NOT, KEPT_WRONG };
+
 /* The default is kept as well: an earlier choice that has become slower must not stay. */
-static bool keep_best(struct search *search, char *algorithm, size_t algorithm_size, char *reason, size_t size)
+static enum kept keep_best(struct search *search, char *algorithm, size_t algorithm_size, char *reason, size_t size)
 {
-    char request[64], *field[2];
+    char request[64], *field[3];
     size_t fields = 0;
-    for (;;) {
-        snprintf(request, sizeof request, "keep\t%u", search->best);
-        if (!ask(search, request, field, 2, &fields, reason, size))
-            return false;
-        if (fields == 2 && !strcmp(field[0], "ok")) {
-            snprintf(algorithm, algorithm_size, "%s", field[1]);
-            return true;
-        }
-        snprintf(reason, size, "%.300s", fields == 2 ? field[1] : "the worker's answer makes no sense");
-        if (!search->best)
-            return false;
-        search->out++;
-        fprintf(stderr, "convoy: %s %s: configuration %s is out: %s\n", search->name, search->problem, search->best_name, reason);
-        search->best = 0;
-        search->best_ns = search->default_ns;
-        snprintf(search->best_name, sizeof search->best_name, "default");
+    snprintf(request, sizeof request, "keep\t%u", search->best);
+    if (!ask(search, request, field, 3, &fields, reason, size))
+        return KEPT_NOT;
+    if (fields == 2 && !strcmp(field[0], "ok")) {
+        snprintf(algorithm, algorithm_size, "%s", field[1]);
+        return KEPT;
     }
+    snprintf(reason, size, "%.300s", fields == 2 ? field[1] : "the worker's answer makes no sense");
+    if (!search->best)
+        return KEPT_NOT;
+    search->out++;
+    search->barred[search->best] = true;
+    fprintf(stderr, "convoy: %s %s: configuration %u %s is out: %s\n", search->name, search->problem, search->best, search->best_name,
+            reason);
+    return KEPT_WRONG;
 }
 
 static void tune_one(struct search *search, struct counts *counts)
@@ -178,10 +190,14 @@ static void tune_one(struct search *search, struct counts *counts)
     case STARTED:
         break;
     }
-    find_best(search);
-    if (command_interrupted())
-        return;
-    if (!keep_best(search, algorithm, sizeof algorithm, reason, sizeof reason)) {
+    enum kept kept = KEPT_WRONG;
+    while (kept == KEPT_WRONG) { /* the next best, where the referee finds the best one wrong */
+        find_best(search);
+        if (command_interrupted())
+            return;
+        kept = keep_best(search, algorithm, sizeof algorithm, reason, sizeof reason);
+    }
+    if (kept == KEPT_NOT) {
         counts->failed++;
         fprintf(stderr, "convoy: %s %s: nothing is kept: %s\n", search->name, search->problem, reason);
         return;

@@ -149,7 +149,7 @@ static convoy_status judge(const struct tuning *tuning, const struct trial_resul
 
 convoy_status tuning_run(struct tuning *tuning, uint32_t index, double best_ns, struct tuning_try *out, struct convoy_error *err)
 {
-    struct trial_result result;
+    struct trial_result result = {0};
     *out = (struct tuning_try){.ns = INFINITY};
     convoy_status status = force(tuning, index, out->text, err);
     if (status == CONVOY_OK) {
@@ -159,7 +159,7 @@ convoy_status tuning_run(struct tuning *tuning, uint32_t index, double best_ns, 
     if (status == CONVOY_OK)
         status = judge(tuning, &result, err);
     out->ns = status == CONVOY_OK ? result.ns : (double)INFINITY;
-    out->spent_ns = trial_spent_ns(tuning->trial);
+    out->spent_ns = result.spent_ns;
     return status == CONVOY_NO_MEMORY ? CONVOY_UNSUPPORTED : status;
 }
 

@@ -27,7 +27,7 @@ convoy_status tuning_open(const struct verify_subject *subject, const union prob
 struct tuning_try {
     char text[CONVOY_TUNE_TEXT_BYTES];
     double ns;           /* above best_ns: it was not compared                                                  */
-    int64_t spent_ns;    /* by all tries so far                                                                 */
+    int64_t spent_ns;    /* on it, planning left out                                                            */
 };
 /* Candidate `index`, from 1. CONVOY_UNSUPPORTED: it is out (it fails, is wrong, or its class is weaker than the default's), err
  * says why and text which; other failures are the device's. */

@@ -105,8 +105,8 @@ enum gpu_variant gpu_variant_find(const char *name);
 convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                                struct gpu_program *program, struct convoy_error *err);
 void gpu_program_free(struct gpu_program *program);
-/* The same, and tries whether `memory` has room for workspace and prepared weights at present; where it has none, plans for
- * less. [instance] */
+/* The same, and tries whether `memory` (NULL: nobody asks) has room for workspace and prepared weights at present; where it has
+ * none, plans for less. [instance] */
 convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                               struct convoy_memory *memory, struct gpu_program *program, struct convoy_error *err);
 

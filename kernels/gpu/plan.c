@@ -219,7 +219,7 @@ convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant 
         if (status != CONVOY_OK)
             return room == CONVOY_OK ? status : room;
         const uint64_t bytes = program->workspace_bytes + program->prepared_bytes;
-        room = bytes ? try_room(memory, program, err) : CONVOY_OK;
+        room = bytes && memory ? try_room(memory, program, err) : CONVOY_OK;
         limited.workspace_bytes = bytes / 2;
         if (room != CONVOY_OK)
             gpu_program_free(program);

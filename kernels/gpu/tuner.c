@@ -60,7 +60,9 @@ void gpu_program_label(const struct gpu_program *program, bool software, char la
     else
         snprintf(tail, sizeof tail, "%s", software ? ", software device" : "");
     const size_t room = GPU_LABEL_BYTES - 1 - strlen(tail), whole = strlen(program->algorithm);
-    const size_t length = whole < room ? whole : room;
+    size_t length = whole < room ? whole : room;
+    while (length && program->algorithm[length - 1] == ' ')
+        length--;
     memcpy(label, program->algorithm, length);
     memcpy(label + length, tail, strlen(tail) + 1);
 }
