@@ -15,6 +15,9 @@
  *     run      VARIANT THREADS MEM_LIMIT PROBLEM slot=FILE …      -> ok TEXT
  *     conform  VARIANT THREADS INDEX                             -> ok RULE VERDICT REASON SENTENCE | end
  *     device   INDEX                                              -> ok NAME TYPE DRIVER SOFTWARE MEMORY RANGE GROUP SHARED SUBGROUP | no
+ *     tune     VARIANT SEED MEM_LIMIT FORCE PROBLEM               -> ok COUNT DEFAULT_NS CLOCK DEVICE DRIVER PATH | no WHY TEXT
+ *     try      INDEX BEST_NS                                      -> ok NAME NS SPENT_NS | out NAME TEXT SPENT_NS
+ *     keep     INDEX                                              -> ok ALGORITHM | out TEXT
  * Anything may be answered by: error STATUS TEXT. A fault handler may write "fault VERDICT REASON" before the end. */
 #ifndef CONVOY_CLI_WORKER_H
 #define CONVOY_CLI_WORKER_H
