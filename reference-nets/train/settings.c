@@ -1,5 +1,7 @@
 #include "train/settings.h"
 
+#include "nets/style.h"
+
 #include <convoy/plugin.h>
 #include <math.h>
 #include <stdio.h>
@@ -26,6 +28,20 @@ static const char *set_input(struct settings *s, const char *text)
     if (sscanf(text, "%dx%dx%d%c", &image->c, &image->h, &image->w, &tail) != 3 || image->c < 1 || image->h < 1 || image->w < 1)
         return "is not CxHxW, such as 3x32x32";
     return NULL;
+}
+
+static const char *set_bn(struct settings *s, const char *text)
+{
+    return style_bn_place(text, &s->catalog.bn_place) ? NULL : "is neither before nor after";
+}
+
+static const char *set_activation(struct settings *s, const char *text)
+{
+    s->catalog.activation = style_activation(text);
+    s->activation = text;
+    return s->catalog.activation
+               ? NULL
+               : "is none of relu, leaky, prelu, rrelu, elu, selu, softplus, sigmoid, tanh, hardtanh, softsign";
 }
 
 static const char *set_optimizer(struct settings *s, const char *text)
@@ -118,6 +134,10 @@ static const struct option options[] = {
     OWN("--input", "CxHxW", BUILDS, set_input, "extents of the image (the network's own)"),
     INT32("--classes", "N", BUILDS, catalog.classes, 1, 1 << 20, "classes (those of the data, else the network's own)"),
     REAL("--width", "X", BUILDS, catalog.width, 1e-3, 64, "factor on the channels (1)"),
+    OWN("--bn", "PLACE", BUILDS, set_bn,
+        "batch norm before or after each activation that follows a convolution, added where there is none (as the network has it)"),
+    OWN("--activation", "NAME", BUILDS, set_activation,
+        "in place of ReLU: leaky, prelu, rrelu, elu, selu, softplus, sigmoid, tanh, hardtanh, softsign"),
     TEXT("--data", "DIR", READS, data,
          "MNIST-like IDX files, CIFAR binaries, CSV, or folders of pictures; 'made': a made set (made)"),
     REAL("--val-fraction", "X", FOR_RUN, val_fraction, 0, 0.9,
@@ -320,10 +340,11 @@ void settings_print(const struct settings *s, char *text, size_t size)
     const struct schedule_options *r = &s->schedule;
     int length =
         snprintf(text, size,
-                 "%s %dx%dx%d/%d*%g data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
+                 "%s %dx%dx%d/%d*%g bn=%d act=%s data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
                  "optim=%d/%g/%d%d/%g/%g/%g/%d%d%d/%g/%g/%d%d/%g/%g/%g "
                  "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%d/%g",
                  s->network, s->catalog.image.c, s->catalog.image.h, s->catalog.image.w, s->catalog.classes, s->catalog.width,
+                 (int)s->catalog.bn_place, s->activation ? s->activation : "relu",
                  s->data ? s->data : "made", s->val_fraction, (long long)s->limit, (long long)s->overfit, (long long)s->batch,
                  (long long)s->accumulate, (long long)s->seed, (int)s->loss.kind, (double)s->loss.smoothing, (long long)s->epochs,
                  (int)o->kind, o->momentum, o->nesterov, o->rate_inside, o->beta1, o->beta2, o->eps, o->eps_inside, o->centered,
