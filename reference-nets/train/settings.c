@@ -190,6 +190,7 @@ static const struct option options[] = {
     FLOAT("--brightness", "X", FOR_RUN, augment.brightness, 0, 1, "augmentation: up to this share"),
     FLOAT("--contrast", "X", FOR_RUN, augment.contrast, 0, 1, "augmentation: up to this share"),
     FLOAT("--colour", "X", FOR_RUN, augment.colour, 0, 1, "augmentation: up to this share in each channel"),
+    FLOAT("--tint", "X", FOR_RUN, augment.tint, 0, 1, "augmentation: up to X is added to each channel"),
     INT32("--cutout", "N", FOR_RUN, augment.cutout, 0, 4096, "augmentation: a square of N pixels set to the mean"),
     FLOAT("--mixup", "ALPHA", FOR_RUN, augment.mixup_alpha, 0, 100, "mixes pairs of samples, lambda ~ Beta(ALPHA, ALPHA)"),
     LIST("--load", "FILE", FOR_RUN | FOR_EVAL | FOR_COMPARE, load,
@@ -342,7 +343,7 @@ void settings_print(const struct settings *s, char *text, size_t size)
         snprintf(text, size,
                  "%s %dx%dx%d/%d*%g bn=%d act=%s data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
                  "optim=%d/%g/%d%d/%g/%g/%g/%d%d%d/%g/%g/%d%d/%g/%g/%g "
-                 "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%d/%g",
+                 "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%g/%d/%g",
                  s->network, s->catalog.image.c, s->catalog.image.h, s->catalog.image.w, s->catalog.classes, s->catalog.width,
                  (int)s->catalog.bn_place, s->activation ? s->activation : "relu",
                  s->data ? s->data : "made", s->val_fraction, (long long)s->limit, (long long)s->overfit, (long long)s->batch,
@@ -351,7 +352,7 @@ void settings_print(const struct settings *s, char *text, size_t size)
                  o->amsgrad, o->weight_decay, o->l1, o->decoupled, o->decay_all, o->max_norm, o->clip_norm, o->clip_value,
                  (int)r->kind, r->rate, r->least, r->gamma, r->power, r->factor, r->every, r->patience, s->warmup_epochs,
                  a->pad_crop, a->resized_crop, a->flip, (double)a->rotate_degrees, (double)a->scale, (double)a->shift,
-                 (double)a->brightness, (double)a->contrast, (double)a->colour, a->cutout, (double)a->mixup_alpha);
+                 (double)a->brightness, (double)a->contrast, (double)a->colour, (double)a->tint, a->cutout, (double)a->mixup_alpha);
     for (int32_t m = 0; m < r->milestones && length > 0 && (size_t)length < size; m++)
         length += snprintf(text + length, size - (size_t)length, "%c%d", m ? ',' : ' ', r->milestone[m]);
     for (int32_t f = 0; f < s->freeze.count && length > 0 && (size_t)length < size; f++)
