@@ -11,7 +11,8 @@
 static const struct command commands[] = {
     {"list", "[options]", "Lists the backends: found where, which variants, or why they cannot be used.",
      "Plugins are files convoy_NAME.so, looked for in this order: --plugin, CONVOY_PLUGIN_PATH, the folder plugins beside the\n"
-     "program's own, the installed folder. The first of a name wins.\n\nexamples:\n"
+     "program's own, the installed folder. The first of a name wins. In brackets: the accuracy classes of a variant's convolutions\n"
+     "(exact, strict, fast; strict/fast: it depends on the problem), from plans of three of them.\n\nexamples:\n"
      "  convoy list\n  convoy list --plugin ./convoy_mine.so\n",
      CMD_LIST, cmd_list},
     {"table", "[NAME-OR-FILE...]", "Lists the layer tables, or the rows of some with their multiply-adds and parameters.",

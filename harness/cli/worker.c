@@ -193,6 +193,38 @@ static convoy_status serve_hello(struct worker *worker, char **field, size_t fie
     return CONVOY_OK;
 }
 
+/* A class may depend on the problem: for Winograd on how many terms a sum has. "-": none of these problems is supported. */
+static convoy_status serve_classes(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    static const char *const samples[] = {"conv_fwd:c64h14k64kh3p1", "conv_fwd:c256h14k256kh3p1", "conv_bwd_weights:n2c64h14k64kh3p1"};
+    static const char *const names[] = {"exact", "strict", "fast"};
+    bool seen[sizeof names / sizeof *names] = {false};
+    struct opened *opened = NULL;
+    char text[32] = "";
+    (void)fields;
+    convoy_status status = open_instance(worker, field[1], 1, &opened, err);
+    for (size_t s = 0; s < sizeof samples / sizeof *samples && status == CONVOY_OK; s++) {
+        union problem problem;
+        struct convoy_plan *plan = NULL;
+        struct convoy_plan_info info;
+        status = problem_parse(samples[s], &problem, err);
+        if (status != CONVOY_OK || opened->instance->ops->supports(opened->instance, &problem.head, NULL) != CONVOY_OK ||
+            loader_plan(opened->instance, &problem.head, &plan, &info, NULL) != CONVOY_OK)
+            continue;
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+            seen[n] |= !strcmp(names[n], tolerance_class(&problem, &info.numerics));
+        plan->ops->destroy(plan);
+    }
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        const size_t used = strlen(text);
+        if (seen[n])
+            snprintf(text + used, sizeof text - used, "%s%s", used ? "/" : "", names[n]);
+    }
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s", text[0] ? text : "-");
+    return status;
+}
+
 static convoy_status serve_supports(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
     (void)fields;
@@ -533,7 +565,7 @@ static const struct request {
     {"probe", 2, serve_probe},     {"run", 5, serve_run},           {"bandwidth", 2, serve_bandwidth},
     {"conform", 4, serve_conform},
     {"device", 2, serve_device},   {"tune", 6, serve_tune},         {"try", 3, serve_try},
-    {"keep", 2, serve_keep},
+    {"keep", 2, serve_keep},       {"classes", 2, serve_classes},
 };
 
 static void serve_line(struct worker *worker, char *line)

@@ -1,6 +1,7 @@
 /* worker: the side of a session that loads the plugin. Serves requests, one line each, until the socket closes:
  *     hello                                                      -> ok name version author threading summary variant,variant
  *     supports VARIANT PROBLEM                                    -> ok | no WHY TEXT
+ *     classes  VARIANT                                            -> ok CLASS/CLASS… | ok -
  *     verify   VARIANT THREADS SEED MEM_LIMIT FULL_MACS STRICT PROBLEM -> record FIELDS…  (record_encode)
  *     open     VARIANT THREADS SEED MIN_BATCH_NS COLD_BYTES MEM_LIMIT PROBLEM
  *                                -> ok ID PLAN_NS PREPARE_NS ITERATIONS WORKSPACE PREPARED ALGORITHM
