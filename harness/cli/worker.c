@@ -7,6 +7,7 @@
 #include "cli/runfile.h"
 #include "cli/session.h"
 #include "cli/tuning.h"
+#include "core/accuracy.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "core/loader.h"
@@ -211,7 +212,7 @@ static convoy_status serve_classes(struct worker *worker, char **field, size_t f
             loader_plan(opened->instance, &problem.head, &plan, &info, NULL) != CONVOY_OK)
             continue;
         for (size_t n = 0; n < sizeof names / sizeof *names; n++)
-            seen[n] |= !strcmp(names[n], tolerance_class(&problem, &info.numerics));
+            seen[n] |= !strcmp(names[n], accuracy_class(&problem, &info.numerics));
         plan->ops->destroy(plan);
     }
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
@@ -318,7 +319,7 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     }
     reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld\t%lld\t%lld", id, (long long)info.plan_ns,
           (long long)info.prepare_ns, (long long)info.iterations, (unsigned long long)info.workspace_bytes,
-          (unsigned long long)info.prepared_bytes, info.algorithm, tolerance_class(&problem, &info.numerics),
+          (unsigned long long)info.prepared_bytes, info.algorithm, accuracy_class(&problem, &info.numerics),
           info.numerics.flags & CONVOY_DETERMINISTIC ? "yes" : "no", transfer.domain, (long long)transfer.upload_ns,
           (long long)transfer.download_ns, (long long)opened->launch.waited_ns, (long long)opened->launch.queued_ns);
     return CONVOY_OK;
