@@ -43,11 +43,11 @@ struct worker {
     const struct convoy_plugin *plugin, *referee_plugin;
     const struct convoy_referee *referee;
     int fpenv_changed; /* loading the plugin changed rounding or flush modes: seen on the first load only */
+    struct verify_subject tuned; /* of `tuning`, the one that is open */
+    struct tuning *tuning;
     struct opened opened[MAX_INSTANCES];
     size_t opened_count;
     struct bench_case *bench[MAX_BENCHES];
-    struct verify_subject tuned; /* of `tuning`, the one that is open */
-    struct tuning *tuning;
 };
 
 static void reply(const struct worker *worker, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -309,7 +309,12 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     }
     struct transfer transfer;
     status = transfer_measure(opened->instance, host_table(opened->host), &problem, &transfer, err);
-    if (status == CONVOY_OK && !opened->launch_known)
+    if (status != CONVOY_OK) {
+        bench_close(worker->bench[id]);
+        worker->bench[id] = NULL;
+        return status;
+    }
+    if (!opened->launch_known)
         status = launch_measure(opened->instance, host_table(opened->host), &opened->launch, err);
     opened->launch_known = status == CONVOY_OK;
     if (status != CONVOY_OK) {
