@@ -3,6 +3,7 @@
 #include "cli/contest.h"
 #include "core/error.h"
 #include "core/machine.h"
+#include "report/classes.h"
 #include "report/grid.h"
 #include "report/results.h"
 #include "select/totals.h"
@@ -247,10 +248,10 @@ static void print_winners(const struct cost_chain *chain, const struct path_choi
         grid_cell(grid, "%s", layer->first->layer);
         grid_cell(grid, "%lld", (long long)layer->count);
         grid_cell(grid, "%s", layer->first->problem);
-        grid_cell(grid, "%s", winner ? winner->backend : "nobody");
+        grid_cell(grid, "%s%s", winner ? winner->backend : "nobody", winner ? classes_mark_of(winner->record) : "");
         grid_number(grid, winner ? (double)winner->record->median_ns / 1e6 : (double)NAN);
         grid_number(grid, winner && winner->record->prepare_ns > 0 ? (double)winner->record->prepare_ns / 1e6 : (double)NAN);
-        grid_cell(grid, "%s", next ? next->backend : "");
+        grid_cell(grid, "%s%s", next ? next->backend : "", next ? classes_mark_of(next->record) : "");
         grid_number(grid, next ? next->ns / winner->ns : (double)NAN);
         grid_cell(grid, "%s", choice[at].tie ? "tie" : "");
     }

@@ -2,6 +2,7 @@
 
 #include "bench/trial.h"
 #include "cli/opt.h"
+#include "core/accuracy.h"
 #include "core/loader.h"
 #include "core/slots.h"
 #include "verify/tolerance.h"
@@ -135,8 +136,8 @@ static int rank_of(const char *accuracy_class)
 
 static convoy_status judge(const struct tuning *tuning, const struct trial_result *result, struct convoy_error *err)
 {
-    const char *const mine = tolerance_class(&tuning->problem, &result->info.numerics),
-                      *const theirs = tolerance_class(&tuning->problem, &tuning->numerics);
+    const char *const mine = accuracy_class(&tuning->problem, &result->info.numerics),
+                      *const theirs = accuracy_class(&tuning->problem, &tuning->numerics);
     if (rank_of(mine) > rank_of(theirs))
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OTHER, "its class is %s, the default's %s", mine, theirs);
     const double allowed = result->compared ? allowed_difference(tuning, &result->info.numerics) : 0;

@@ -7,6 +7,7 @@
 #include "cli/runfile.h"
 #include "cli/session.h"
 #include "cli/tuning.h"
+#include "core/accuracy.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "core/loader.h"
@@ -42,12 +43,12 @@ struct worker {
     const struct convoy_plugin *plugin, *referee_plugin;
     const struct convoy_referee *referee;
     int fpenv_changed; /* loading the plugin changed rounding or flush modes: seen on the first load only */
+    struct verify_subject tuned; /* of `tuning`, the one that is open */
+    struct tuning *tuning;
     struct opened opened[MAX_INSTANCES];
     size_t opened_count;
     struct bench_case *bench[MAX_BENCHES];
     struct host *host[MAX_BENCHES]; /* of each case */
-    struct verify_subject tuned; /* of `tuning`, the one that is open */
-    struct tuning *tuning;
 };
 
 static void reply(const struct worker *worker, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -212,7 +213,7 @@ static convoy_status serve_classes(struct worker *worker, char **field, size_t f
             loader_plan(opened->instance, &problem.head, &plan, &info, NULL) != CONVOY_OK)
             continue;
         for (size_t n = 0; n < sizeof names / sizeof *names; n++)
-            seen[n] |= !strcmp(names[n], tolerance_class(&problem, &info.numerics));
+            seen[n] |= !strcmp(names[n], accuracy_class(&problem, &info.numerics));
         plan->ops->destroy(plan);
     }
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
@@ -294,9 +295,10 @@ static convoy_status open_case(struct opened *opened, const union problem *probl
     if (status != CONVOY_OK)
         return status;
     status = transfer_measure(opened->instance, host, problem, transfer, err);
-    if (status == CONVOY_OK && !opened->launch_known)
+    if (status == CONVOY_OK && !opened->launch_known) {
         status = launch_measure(opened->instance, host, &opened->launch, err);
-    opened->launch_known = status == CONVOY_OK;
+        opened->launch_known = status == CONVOY_OK;
+    }
     if (status != CONVOY_OK)
         bench_close(*bench);
     return status;
@@ -331,7 +333,7 @@ static convoy_status serve_open(struct worker *worker, char **field, size_t fiel
     }
     reply(worker, "ok\t%zu\t%lld\t%lld\t%lld\t%llu\t%llu\t%s\t%s\t%s\t%s\t%lld\t%lld\t%lld\t%lld", id, (long long)info.plan_ns,
           (long long)info.prepare_ns, (long long)info.iterations, (unsigned long long)info.workspace_bytes,
-          (unsigned long long)info.prepared_bytes, info.algorithm, tolerance_class(&problem, &info.numerics),
+          (unsigned long long)info.prepared_bytes, info.algorithm, accuracy_class(&problem, &info.numerics),
           info.numerics.flags & CONVOY_DETERMINISTIC ? "yes" : "no", transfer.domain, (long long)transfer.upload_ns,
           (long long)transfer.download_ns, (long long)opened->launch.waited_ns, (long long)opened->launch.queued_ns);
     return CONVOY_OK;

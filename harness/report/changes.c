@@ -1,6 +1,7 @@
 #include "report/changes.h"
 
 #include "core/log.h"
+#include "report/classes.h"
 #include "report/grid.h"
 #include <convoy/convoy.h>
 #include <math.h>
@@ -63,7 +64,7 @@ static void milliseconds(struct grid *grid, int64_t ns)
 static void put_row(struct grid *grid, const struct record *record)
 {
     grid_cell(grid, "%s", record->layer);
-    grid_cell(grid, "%s", record->problem);
+    grid_cell(grid, "%s%s", record->problem, classes_mark_of(record));
     milliseconds(grid, record->baseline_ns);
     milliseconds(grid, record->median_ns);
     if (isnan(record->ratio)) {

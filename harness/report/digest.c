@@ -1,6 +1,7 @@
 #include "report/digest.h"
 
 #include "report/changes.h"
+#include "report/classes.h"
 #include "report/devices.h"
 #include "report/grid.h"
 #include "report/matrix.h"
@@ -31,10 +32,15 @@ static bool same_candidate(const struct record *a, const struct record *b)
     return !strcmp(a->backend, b->backend) && !strcmp(a->variant, b->variant);
 }
 
+static void put_candidate_of(struct grid *grid, const struct record *record, const struct classes *classes)
+{
+    grid_cell(grid, "%s%s%s%s%s", record->backend, *record->variant ? ":" : "", record->variant, classes_mark(classes),
+              rank_is_software(record) ? " (software device)" : "");
+}
+
 static void put_candidate(struct grid *grid, const struct record *record)
 {
-    grid_cell(grid, "%s%s%s%s", record->backend, *record->variant ? ":" : "", record->variant,
-              rank_is_software(record) ? " (software device)" : "");
+    put_candidate_of(grid, record, &(struct classes){0});
 }
 
 /* ---- where the rows come from ---- */
@@ -114,7 +120,12 @@ static bool print_totals(FILE *out, const struct group *group)
     header(grid, names, COLUMNS, 1);
     for (size_t c = 0; c < group->candidates; c++) {
         const struct rank_total *total = &rank.total[c];
-        put_candidate(grid, group->candidate[c]);
+        struct classes classes = {0};
+        for (size_t layer = 0; layer < group->layers; layer++) {
+            if (group->timing[layer * group->candidates + c])
+                classes_note(&classes, group->timing[layer * group->candidates + c]);
+        }
+        put_candidate_of(grid, group->candidate[c], &classes);
         grid_cell(grid, "%zu/%zu", total->covered, rank.timed);
         grid_number(grid, total->covered ? (double)total->ns / 1e6 : NAN);
         grid_number(grid, total->covered ? (double)total->filled_ns / 1e6 : NAN);
@@ -159,16 +170,18 @@ static bool print_accuracy(FILE *out, const struct report *report)
         if (earlier < r)
             continue;
         double error = NAN, relative = NAN, backward = NAN;
+        struct classes classes = {0};
         for (size_t other = r; other < report->count; other++) {
             const struct record *record = &report->records[other];
             if (!has_error(record) || !same_candidate(record, first))
                 continue;
             problems++;
+            classes_note(&classes, record);
             error = fmax(error, record->error_in_bounds);
             relative = fmax(relative, record->l2_rel);
             backward = fmax(backward, record->backward_error);
         }
-        put_candidate(grid, first);
+        put_candidate_of(grid, first, &classes);
         grid_cell(grid, "%zu", problems);
         grid_number(grid, error);
         if (isnan(relative))

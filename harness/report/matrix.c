@@ -1,6 +1,7 @@
 #include "report/matrix.h"
 
 #include "core/log.h"
+#include "report/classes.h"
 #include "report/grid.h"
 #include "report/groups.h"
 #include "report/rank.h"
@@ -26,7 +27,7 @@ static bool same(const char *a, const char *b)
 
 /* Space for "backend:variant" of any record. */
 struct candidate_name {
-    char text[sizeof((struct record *)0)->backend + sizeof((struct record *)0)->variant];
+    char text[sizeof((struct record *)0)->backend + sizeof((struct record *)0)->variant + sizeof " (strict/fast)"];
 };
 
 static struct candidate_name candidate_name(const struct record *record)
@@ -34,6 +35,22 @@ static struct candidate_name candidate_name(const struct record *record)
     struct candidate_name name;
     snprintf(name.text, sizeof name.text, "%s%s%s", record->backend, *record->variant ? ":" : "", record->variant);
     return name;
+}
+
+/* The same with the mark of its class. */
+static struct candidate_name marked_name(const struct record *record, const struct classes *classes)
+{
+    struct candidate_name name = candidate_name(record);
+    const size_t used = strlen(name.text);
+    snprintf(name.text + used, sizeof name.text - used, "%s", classes_mark(classes));
+    return name;
+}
+
+static struct candidate_name marked_name_of(const struct record *record)
+{
+    struct classes classes = {0};
+    classes_note(&classes, record);
+    return marked_name(record, &classes);
 }
 
 /* ---- correctness ---- */
@@ -130,8 +147,14 @@ void matrix_correctness(FILE *out, const struct record *records, size_t count)
         goto out;
     grid_cell(grid, "operation");
     grid_cell(grid, "pass");
+    bool marked = false;
     for (size_t column = 0; column < candidates.count; column++) {
-        grid_cell(grid, "%s", candidate_name(candidates.first[column]).text);
+        struct classes classes = {0};
+        for (size_t at = 0; at < count; at++)
+            if (same(records[at].command, "verify") && equal_candidate(&records[at], candidates.first[column]))
+                classes_note(&classes, &records[at]);
+        marked |= classes.fast;
+        grid_cell(grid, "%s", marked_name(candidates.first[column], &classes).text);
         grid_align_right(grid, 2 + column);
     }
     for (size_t row = 0; row < ops.count; row++) {
@@ -140,8 +163,8 @@ void matrix_correctness(FILE *out, const struct record *records, size_t count)
         for (size_t column = 0; column < candidates.count; column++)
             correctness_cell(grid, records, count, ops.first[row], candidates.first[column]);
     }
-    fputs("Verified problems: passed/total, the rest was declined; \"-\": all declined; else the most frequent failure.\n\n",
-          out);
+    fprintf(out, "Verified problems: passed/total, the rest was declined; \"-\": all declined; else the most frequent failure.\n%s\n",
+            marked ? classes_text : "");
     done = grid_print(grid, out, 2, WIDTH);
 out:
     if (!done)
@@ -152,6 +175,14 @@ out:
 }
 
 /* ---- times ---- */
+
+static bool has_fast(const struct record *records, size_t count)
+{
+    struct classes classes = {0};
+    for (size_t at = 0; at < count; at++)
+        classes_note(&classes, &records[at]);
+    return classes.fast;
+}
 
 static void print_title(FILE *out, const struct group *group)
 {
@@ -198,7 +229,7 @@ static bool print_winners(FILE *out, const struct group *group)
         const struct record *fastest = rank.best, *second = rank.second;
         grid_cell(grid, "%s", group->layer[layer].first->layer);
         grid_cell(grid, "%s", group->layer[layer].first->problem);
-        grid_cell(grid, "%s%s", fastest ? candidate_name(fastest).text : "none", fastest && is_noisy(fastest) ? " ~" : "");
+        grid_cell(grid, "%s%s", fastest ? marked_name_of(fastest).text : "none", fastest && is_noisy(fastest) ? " ~" : "");
         grid_number(grid, fastest ? milliseconds(fastest->median_ns) : NAN);
         grid_number(grid, fastest ? fastest->gflops : NAN);
         if (fastest && !isnan(fastest->pct_peak))
@@ -209,7 +240,7 @@ static bool print_winners(FILE *out, const struct group *group)
             grid_cell(grid, "%.1f %s", fastest->pct_roof, fastest->roof);
         else
             grid_cell(grid, "%s", "");
-        grid_cell(grid, "%s", second ? candidate_name(second).text : "");
+        grid_cell(grid, "%s", second ? marked_name_of(second).text : "");
         if (second)
             grid_cell(grid, "%.1f", 100 * ((double)second->median_ns / (double)fastest->median_ns - 1));
         else
@@ -230,8 +261,8 @@ void matrix_winners(FILE *out, const struct record *records, size_t count)
         return;
     }
     if (groups.count)
-        fprintf(out, "Fastest candidate per layer, by median time; \"~\": spread above 5 %% of the median.\n%s\n",
-                effective_text);
+        fprintf(out, "Fastest candidate per layer, by median time; \"~\": spread above 5 %% of the median.\n%s%s\n",
+                effective_text, has_fast(records, count) ? classes_text : "");
     else
         fputs("No timing records.\n", out);
     for (size_t at = 0; at < groups.count; at++)
@@ -274,9 +305,15 @@ static bool print_totals(FILE *out, const struct group *group)
     snprintf(total[0].name.text, sizeof total[0].name.text, "best per layer");
     total[0].covered = rank.timed;
     total[0].ns = (double)rank.best_ns;
-    for (size_t c = 0; c < group->candidates; c++)
+    for (size_t c = 0; c < group->candidates; c++) {
+        struct classes classes = {0};
+        for (size_t layer = 0; layer < group->layers; layer++) {
+            if (group->timing[layer * group->candidates + c])
+                classes_note(&classes, group->timing[layer * group->candidates + c]);
+        }
         total[1 + c] =
-            (struct total){candidate_name(group->candidate[c]), rank.total[c].covered, (double)rank.total[c].ns};
+            (struct total){marked_name(group->candidate[c], &classes), rank.total[c].covered, (double)rank.total[c].ns};
+    }
     for (size_t layer = 0; layer < group->layers; layer++) {
         const struct group_layer *here = &group->layer[layer];
         operations += here->flops > 0 ? (double)here->count * (double)here->flops : NAN;
@@ -325,8 +362,8 @@ void matrix_totals(FILE *out, const struct record *records, size_t count)
         return;
     }
     if (groups.count)
-        fprintf(out, "Network totals: sum over the layers of count x median time, for candidates that have every layer.\n%s\n",
-                effective_text);
+        fprintf(out, "Network totals: sum over the layers of count x median time, for candidates that have every layer.\n%s%s\n",
+                effective_text, has_fast(records, count) ? classes_text : "");
     else
         fputs("No timing records.\n", out);
     for (size_t at = 0; at < groups.count; at++)

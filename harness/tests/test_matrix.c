@@ -70,6 +70,33 @@ static void correctness(void **state)
                 "| bn_train      | fwd      | NOT_RUN 1 |             |\n");
 }
 
+/* Strict is what is not marked; of a candidate with both, both are said. */
+static void fast_candidates_are_marked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *backend, *accuracy_class;
+    } list[] = {{"a", "strict"}, {"b", "fast"}, {"c", "fast"}, {"c", "strict"}, {"c", ""}, {"d", "exact"}};
+    enum { COUNT = sizeof list / sizeof *list };
+    struct record records[COUNT];
+    for (size_t at = 0; at < COUNT; at++) {
+        record_clear(&records[at]);
+        strcpy(records[at].command, "verify");
+        strcpy(records[at].op, "conv_fwd");
+        strcpy(records[at].pass, "fwd");
+        strcpy(records[at].verdict, "PASS");
+        strcpy(records[at].backend, list[at].backend);
+        strcpy(records[at].accuracy_class, list[at].accuracy_class);
+    }
+    expect_text(matrix_correctness, records, COUNT,
+                "Verified problems: passed/total, the rest was declined; \"-\": all declined; else the most frequent failure.\n"
+                "(fast): of the accuracy class fast, never to be compared with the others, which are strict or exact.\n"
+                "\n"
+                "| operation | pass |   a | b (fast) | c (strict/fast) |   d |\n"
+                "|-----------|------|----:|---------:|----------------:|----:|\n"
+                "| conv_fwd  | fwd  | 1/1 |      1/1 |             3/3 | 1/1 |\n");
+}
+
 struct timed {
     const char *layer, *problem, *backend, *verdict;
     int64_t count, median_ns, mad_ns;
@@ -254,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(correctness),
+        cmocka_unit_test(fast_candidates_are_marked),
         cmocka_unit_test(winners),
         cmocka_unit_test(totals),
         cmocka_unit_test(threads_cache_and_machine_are_kept_apart),

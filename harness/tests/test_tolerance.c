@@ -1,5 +1,6 @@
 /* The error constants against the arithmetic that they are for: float Winograd and Fourier transforms with random data must stay
  * within the bounds, and come near enough that the bounds mean something. */
+#include "core/accuracy.h"
 #include "core/error.h"
 #include "core/rng.h"
 #include "verify/tolerance.h"
@@ -580,12 +581,12 @@ static void test_names_and_classes(void **state)
     assert_string_equal(name, "fft(16x32)");
     tolerance_numerics_name(&exact, name, sizeof name);
     assert_string_equal(name, "exact");
-    assert_string_equal(tolerance_class(&wide, &exact), "exact");
-    assert_string_equal(tolerance_class(&wide, &gauss), "strict");
-    assert_string_equal(tolerance_class(&wide, &f4), "fast");
-    assert_string_equal(tolerance_class(&narrow, &f4), "strict");
-    assert_string_equal(tolerance_class(&wide, &split), "strict");
-    assert_string_equal(tolerance_class(&wide, &f6), "fast");
+    assert_string_equal(accuracy_class(&wide, &exact), "exact");
+    assert_string_equal(accuracy_class(&wide, &gauss), "strict");
+    assert_string_equal(accuracy_class(&wide, &f4), "fast");
+    assert_string_equal(accuracy_class(&narrow, &f4), "strict");
+    assert_string_equal(accuracy_class(&wide, &split), "strict");
+    assert_string_equal(accuracy_class(&wide, &f6), "fast");
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 #include "verify/tolerance.h"
+#include "core/accuracy.h"
 #include "verify/tolerance_stats.h"
 #include <convoy/plugin.h>
 #include <convoy/shape.h>
@@ -63,15 +64,6 @@ static bool is_conv(const union problem *problem)
     return problem_family(problem) == FAMILY_CONV;
 }
 
-/* A strided layer is split into phases, whose kernels have ceil(kernel / stride) taps. */
-static uint32_t tile_points(const struct convoy_conv *p, const struct convoy_numerics *numerics)
-{
-    const int32_t stride = (int32_t)convoy_max(p->stride_h, p->stride_w);
-    const int32_t kernel = (int32_t)convoy_max(p->kh, p->kw);
-    const uint32_t taps = stride > 1 ? (uint32_t)convoy_ceil_div(kernel, stride) : numerics->r;
-    return numerics->m + taps - 1;
-}
-
 static const struct transform_row *transform_constants(const struct convoy_conv *p, const struct convoy_numerics *numerics)
 {
     static const struct transform_row *const tables[] = {
@@ -82,40 +74,10 @@ static const struct transform_row *transform_constants(const struct convoy_conv 
         numerics->r == 0)
         return NULL;
     /* One point has nothing to transform on that axis; the least tile stands for it. */
-    const uint32_t alpha = (uint32_t)convoy_max(tile_points(p, numerics), ALPHA_LEAST);
+    const uint32_t alpha = (uint32_t)convoy_max(accuracy_tile_points(p, numerics), ALPHA_LEAST);
     if (alpha > ALPHA_MOST || tables[numerics->points][alpha].forward == 0)
         return NULL;
     return &tables[numerics->points][alpha];
-}
-
-static int64_t tile_count(const struct convoy_conv *p, const struct convoy_numerics *numerics)
-{
-    int64_t step_h = numerics->m, step_w = numerics->m;
-    if (numerics->kind == CONVOY_NUM_FFT) {
-        step_h = convoy_max(1, (int64_t)numerics->tile_h - p->kh + 1);
-        step_w = convoy_max(1, (int64_t)numerics->tile_w - p->kw + 1);
-    }
-    return p->n * convoy_ceil_div(p->oh, step_h) * convoy_ceil_div(p->ow, step_w);
-}
-
-/* Products per output element, and for transforms the length of the sum between them. */
-static double whole_chain(const struct convoy_conv *p, const struct convoy_numerics *numerics, bool tiled)
-{
-    const int64_t taps = tiled ? 1 : (int64_t)p->kh * p->kw;
-    switch (p->head.op) {
-    case CONVOY_CONV_FWD:
-        return (double)(p->c / p->groups * taps);
-    case CONVOY_CONV_BWD_DATA:
-        return (double)(p->k / p->groups * taps);
-    default:
-        return tiled ? (double)tile_count(p, numerics) : (double)((int64_t)p->n * p->oh * p->ow);
-    }
-}
-
-/* Partial sums of `part` terms, added up one after the other. */
-static double split_chain(double whole, double part)
-{
-    return part > 0 && part < whole ? fmax(part, ceil(whole / part)) : whole;
 }
 
 static void conv_tolerance(const struct convoy_conv *p, const struct convoy_numerics *numerics, const struct transform_row *row,
@@ -125,18 +87,18 @@ static void conv_tolerance(const struct convoy_conv *p, const struct convoy_nume
     const bool gauss = numerics->flags & CONVOY_GAUSS;
     const int64_t taps = (int64_t)p->kh * p->kw;
     t->tiled = numerics->kind == CONVOY_NUM_FFT || numerics->kind == CONVOY_NUM_WINOGRAD;
-    t->terms = whole_chain(p, numerics, false);
-    const double whole = whole_chain(p, numerics, t->tiled);
+    t->terms = accuracy_whole_chain(p, numerics, false);
+    const double whole = accuracy_whole_chain(p, numerics, t->tiled);
     t->growth = 1;
     t->multiple = 1;
     t->exact_integers = !t->tiled;
     if (t->tiled) {
-        t->chain = split_chain(whole, numerics->split);
+        t->chain = accuracy_split_chain(whole, numerics->split);
         const double rho = row ? row->rho : fft_rho * (gauss ? 2 : 1);
         t->element = row ? (gradient ? row->gradient : row->forward) : fft_element * (gauss ? 2 : 1);
         t->element *= 1 + few_terms / t->chain;
         if (row && gradient) {
-            const double places = (double)tile_count(p, numerics) * numerics->m * numerics->m;
+            const double places = (double)accuracy_tile_count(p, numerics) * numerics->m * numerics->m;
             t->element *= 1 + empty_tiles * (1 - (double)p->n * p->oh * p->ow / places);
         }
         t->underflow = t->element * t->terms * spacing_below;
@@ -155,7 +117,7 @@ static void conv_tolerance(const struct convoy_conv *p, const struct convoy_nume
         }
     } else {
         /* `split` counts channels; a weight gradient without tiles has none to count, so its chain is taken whole. */
-        t->chain = gradient ? whole : split_chain(whole, (double)numerics->split * (double)taps);
+        t->chain = gradient ? whole : accuracy_split_chain(whole, (double)numerics->split * (double)taps);
         t->element = direct_element;
         t->underflow = t->element * t->terms * spacing_below;
         t->relative_rms = direct_rho * sqrt(fmax(1, t->chain / direct_chain));
@@ -211,20 +173,6 @@ void tolerance_numerics_name(const struct convoy_numerics *n, char *buf, size_t 
         snprintf(buf, size, "%s(%ux%u%s)", names[n->kind], (unsigned)n->tile_h, (unsigned)n->tile_w, gauss);
     else
         snprintf(buf, size, "%s", names[n->kind]);
-}
-
-const char *tolerance_class(const union problem *problem, const struct convoy_numerics *numerics)
-{
-    if (numerics->kind == CONVOY_NUM_EXACT)
-        return "exact";
-    if (numerics->kind != CONVOY_NUM_WINOGRAD || !is_conv(problem))
-        return "strict";
-    /* F2 and what is no worse; F4 with good points as long as its sums have at most 64 terms. */
-    const uint32_t alpha = tile_points(&problem->conv, numerics);
-    if (alpha <= 5)
-        return "strict";
-    const double chain = split_chain(whole_chain(&problem->conv, numerics, true), numerics->split);
-    return alpha == 6 && numerics->points == CONVOY_POINTS_GOOD && chain <= tiled_chain ? "strict" : "fast";
 }
 
 /* One rounding of a value that double arithmetic computed from D = sum of |terms|. */

@@ -27,8 +27,6 @@ bool tolerance_of(const union problem *problem, const struct convoy_numerics *nu
 
 /* "winograd(4,3)", "fft(16)", "gemm". */
 void tolerance_numerics_name(const struct convoy_numerics *numerics, char *buf, size_t size);
-/* "exact", "strict" or "fast". */
-const char *tolerance_class(const union problem *problem, const struct convoy_numerics *numerics);
 
 /* For each element of answer the bound on |y - r| for data of any kind. `unstable` gets the wider bound of a one-pass variance,
  * equal to bound where there is no such thing; it may be NULL. False: no memory. */

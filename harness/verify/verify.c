@@ -1,6 +1,7 @@
 /* The order of examination. Exact integers first: they separate wrong indices from rounding. Then identities, which need no
  * reference and so guard the referee too. Then random data under the bound of the declared numerics. */
 #include "verify/verify.h"
+#include "core/accuracy.h"
 #include "verify/adversarial.h"
 #include "verify/checksum.h"
 #include "verify/examine.h"
@@ -245,7 +246,7 @@ static void examine_plan(const struct verify_subject *subject, const union probl
     if (record && rig.info.algorithm[0]) {
         snprintf(record->algorithm, sizeof record->algorithm, "%.*s", (int)sizeof rig.info.algorithm - 1, rig.info.algorithm);
         tolerance_numerics_name(&rig.info.numerics, record->numerics, sizeof record->numerics);
-        snprintf(record->accuracy_class, sizeof record->accuracy_class, "%s", tolerance_class(problem, &rig.info.numerics));
+        snprintf(record->accuracy_class, sizeof record->accuracy_class, "%s", accuracy_class(problem, &rig.info.numerics));
         record->workspace_bytes = (int64_t)rig.info.workspace_bytes;
         record->prepared_bytes = (int64_t)rig.info.prepared_bytes;
     }

@@ -1,5 +1,6 @@
 #include "runtime/backends.h"
 
+#include "core/accuracy.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "core/hostmem.h"
@@ -330,6 +331,11 @@ void op_close(struct op *op)
 const char *op_backend(const struct op *op)
 {
     return op->planned->opened->name;
+}
+
+const char *op_class(const struct op *op)
+{
+    return accuracy_class(&op->planned->problem, &op->planned->info.numerics);
 }
 
 static const enum tensor_access access_of[] = {

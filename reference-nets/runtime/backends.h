@@ -57,6 +57,7 @@ convoy_status op_open(struct backends *backends, const union problem *problem, e
                       struct convoy_error *err);
 void op_close(struct op *op);
 const char *op_backend(const struct op *op); /* "winograd:f4"                                          */
+const char *op_class(const struct op *op);   /* of its arithmetic: "exact", "strict" or "fast"         */
 
 /* Runs it. slot: CONVOY_NSLOTS tensors, NULL where unused; access follows from the slot's role. */
 convoy_status op_run(struct op *op, struct tensor *const slot[CONVOY_NSLOTS], struct convoy_error *err);

@@ -515,3 +515,9 @@ const char *exec_backend(const struct exec *exec, int32_t layer, enum problem_pa
     const struct op *op = exec->node[layer].layer.op[pass];
     return op ? op_backend(op) : "";
 }
+
+const char *exec_class(const struct exec *exec, int32_t layer, enum problem_pass pass)
+{
+    const struct op *op = exec->node[layer].layer.op[pass];
+    return op ? op_class(op) : "";
+}

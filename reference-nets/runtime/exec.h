@@ -40,5 +40,7 @@ int64_t exec_activation_bytes(const struct exec *exec);
 struct tensor *exec_output(struct exec *exec, int32_t layer);
 /* "winograd:f4", "" for layers of the runtime itself. pass as in problem.h. */
 const char *exec_backend(const struct exec *exec, int32_t layer, enum problem_pass pass);
+/* The class of its arithmetic: "exact", "strict", "fast", or "". */
+const char *exec_class(const struct exec *exec, int32_t layer, enum problem_pass pass);
 
 #endif

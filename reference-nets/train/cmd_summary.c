@@ -11,10 +11,13 @@
 static void print_layer(struct session *s, int32_t l)
 {
     const struct net_layer *layer = &s->net.layer[l];
-    char shape[40], backends[200] = "";
+    char shape[40], backends[256] = "";
     snprintf(shape, sizeof shape, "%dx%dx%d", layer->out.c, layer->out.h, layer->out.w);
-    const char *forward = exec_backend(s->train, l, PASS_FWD), *data = exec_backend(s->train, l, PASS_BWD_DATA);
-    const char *weights = exec_backend(s->train, l, PASS_BWD_WEIGHTS);
+    char name[PASS_COUNT][80];
+    for (int pass = 0; pass < PASS_COUNT; pass++)
+        snprintf(name[pass], sizeof name[pass], "%.60s%s", exec_backend(s->train, l, (enum problem_pass)pass),
+                 strcmp(exec_class(s->train, l, (enum problem_pass)pass), "fast") ? "" : " (fast)");
+    const char *forward = name[PASS_FWD], *data = name[PASS_BWD_DATA], *weights = name[PASS_BWD_WEIGHTS];
     if (forward[0] && (strcmp(forward, data) || (weights[0] && strcmp(forward, weights))) && data[0])
         snprintf(backends, sizeof backends, "%s, %s%s%s", forward, data, weights[0] ? ", " : "", weights);
     else
@@ -34,7 +37,7 @@ static convoy_status summarise(struct session *s, struct convoy_error *err)
     printf("%s on %dx%dx%d, %d classes\n", s->net.name, s->net.image.c, s->net.image.h, s->net.image.w,
            s->net.layer[s->net.head[0].layer].out.c);
     printf("%-28s %-15s %-16s %12s %15s %7s  %s\n", "layer", "kind", "output", "parameters", "multiply-adds", "field",
-           "backend (forward, backward data, backward weights where they differ)");
+           "backend (forward, backward data, backward weights where they differ); (fast): accuracy class fast, else strict or exact");
     for (size_t l = 0; l < s->net.count; l++)
         print_layer(s, (int32_t)l);
     const int64_t macs = net_macs(&s->net);

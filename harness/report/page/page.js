@@ -47,6 +47,11 @@ for (const group of groups)
 
 const candidates = [...new Set(allRows.map(candidateOf))].filter(Boolean).sort();
 const software = new Set(groups.flatMap((group) => group.candidates.filter((c) => c.software).map((c) => c.name)));
+/* Candidates of the class fast, on some problems or on all. */
+const fast = new Map(candidates.map((name) => [name, new Set()]));
+for (const row of allRows) {
+    if (text(row, "accuracy_class") && fast.has(candidateOf(row))) fast.get(candidateOf(row)).add(text(row, "accuracy_class"));
+}
 const machines = [...new Set(allRows.map((row) => text(row, "machine")))].filter(Boolean);
 
 /* ---- formats ---- */
@@ -99,7 +104,10 @@ function derived(value, format, formula, tag) {
 }
 const word = (value, kind) => make("td", kind ? { class: kind } : null, value);
 const tagSoftware = (name) => (software.has(name) ? make("span", { class: "tag soft", title: "A CPU plays the device; no result of a GPU." }, "software") : null);
-const nameCell = (name) => make("td", null, name, tagSoftware(name));
+const fastTag = (what) => make("span", { class: "tag soft", title: "Accuracy class: never compare it with strict or exact." }, what);
+const tagFast = (name) => (fast.get(name)?.has("fast") ? fastTag(fast.get(name).size > 1 ? "strict/fast" : "fast") : null);
+const tagRow = (row) => (text(row, "accuracy_class") === "fast" ? fastTag("fast") : null);
+const nameCell = (name) => make("td", null, name, tagSoftware(name), tagFast(name));
 
 /* heads: texts; those that end in "#" head numbers. Rows are <tr> or arrays of cells. */
 function table(heads, rows, kind) {

@@ -144,9 +144,9 @@ function heat() {
 function winners() {
     if (!focus) return null;
     const rows = focus.layers.filter((layer) => layer.best >= 0).map((layer) => [
-        word(layerName(layer)), word(text(layer.row, "problem")), make("td", { class: "win" }, candidateOf(layer.best), tagSoftware(candidateOf(layer.best))),
+        word(layerName(layer)), word(text(layer.row, "problem")), make("td", { class: "win" }, candidateOf(layer.best), tagSoftware(candidateOf(layer.best)), tagRow(layer.best)),
         word(text(layer.best, "algorithm")), cell(layer.best, "median_ns", "us"), cell(layer.best, "gflops", "plain"), cell(layer.best, roofColumn(layer.best), "percent"),
-        word(layer.second >= 0 ? candidateOf(layer.second) : ""),
+        make("td", null, layer.second >= 0 ? candidateOf(layer.second) : "", layer.second >= 0 ? tagRow(layer.second) : null),
         layer.second >= 0 ? derived(number(layer.second, "median_ns") / number(layer.best, "median_ns"), "ratio", "the runner-up's median_ns over the winner's") : word(""),
         layer.tie ? word("tie", "mute") : word("")]);
     return [make("p", { class: "lead" }, "“tie”: the intervals of the two medians overlap, so their order is not known."),
