@@ -47,12 +47,12 @@ static ptrdiff_t locate_filter(const struct weights *f, int32_t in, int32_t out)
     return f->rotated ? in * f->in_stride + out / phases * f->out_stride : in / phases * f->in_stride + out * f->out_stride;
 }
 
-void weights_points(const struct weights *f, const float *w, int32_t in, int32_t out, float *points)
+void weights_taps(const struct weights *f, const float *w, int32_t in, int32_t out, float *g)
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
     const int same = f->fold == 1 || !f->rotated; /* positions in all lanes */
-    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK] = {0};
     int32_t position[POINTS_MAX_R * POINTS_MAX_R];
+    memset(g, 0, (size_t)(taps * BLOCK) * sizeof *g);
     for (int32_t lane = 0; lane < lanes; lane++) {
         if (!lane || !same)
             locate_taps(f, folded_channel(f, in, out + lane), position);
@@ -60,6 +60,15 @@ void weights_points(const struct weights *f, const float *w, int32_t in, int32_t
         for (int32_t tap = 0; tap < taps; tap++)
             g[tap * BLOCK + lane] = position[tap] < 0 ? 0 : from[position[tap]];
     }
+}
+
+void weights_points(const struct weights *f, const float *w, int32_t in, int32_t out, float *points)
+{
+    float taps[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    weights_taps(f, w, in, out, taps);
+    for (int32_t at = 0; at < f->matrix.r * f->matrix.r * BLOCK; at++)
+        g[at] = taps[at];
     f->family->transform(&f->matrix, g, points);
 }
 
