@@ -162,7 +162,7 @@ static void weights_init(const struct self *self, const struct transform *t, str
     *weights = (struct weights){.family = self->filters, .matrix = {.r = t->r, .alpha = rows}};
     for (int32_t i = 0; i < rows; i++) {
         for (int32_t j = 0; j < t->r; j++)
-            weights->matrix.g[i][j] = rational_double(exact.g[i][j]);
+            weights->matrix.rounded[i][j] = (float)(weights->matrix.g[i][j] = rational_double(exact.g[i][j]));
     }
 }
 

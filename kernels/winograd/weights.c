@@ -90,40 +90,37 @@ void weights_transform(const struct weights *f, const float *w, int32_t in, int3
 }
 
 /* Taps in lanes to `lanes` filters, all of whose taps are there. */
-static inline __attribute__((always_inline)) void store_filters(const float *rounded, int32_t lanes, const int32_t taps,
+static inline __attribute__((always_inline)) void store_filters(const float *from, int32_t lanes, const int32_t taps,
                                                                 ptrdiff_t stride, ptrdiff_t ahead, float *to)
 {
     for (int32_t lane = 0; lane < lanes; lane++, to += stride) {
         __builtin_prefetch(to + ahead, 1);
         for (int32_t tap = 0; tap < taps; tap++)
-            to[tap] = rounded[tap * BLOCK + lane];
+            to[tap] = from[tap * BLOCK + lane];
     }
 }
 
 void weights_gradient(const struct weights *f, const float *du, const struct planes *shape, int32_t in, int32_t out, float *dw)
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
-    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
-    float rounded[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    float g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
     /* Every point is in another plane, which no hardware prefetcher follows: fetch a later channel's. */
     for (int32_t point = 0; point < weights_planes(f); point++)
         __builtin_prefetch(du + point * shape->plane + AHEAD * shape->row);
     f->family->gradient(&f->matrix, du, shape->plane, g);
-    for (int32_t at = 0; at < taps * BLOCK; at++)
-        rounded[at] = (float)g[at];
     int32_t position[POINTS_MAX_R * POINTS_MAX_R];
     locate_taps(f, in, position);
     float *to = dw + locate_filter(f, in, out);
     const ptrdiff_t ahead = AHEAD * f->in_stride;
     if (f->fold == 1 && taps == 9) {
-        store_filters(rounded, lanes, 9, f->out_stride, ahead, to);
+        store_filters(g, lanes, 9, f->out_stride, ahead, to);
         return;
     }
     for (int32_t lane = 0; lane < lanes; lane++, to += f->out_stride) {
         __builtin_prefetch(to + ahead, 1);
         for (int32_t tap = 0; tap < taps; tap++) {
             if (position[tap] >= 0)
-                to[position[tap]] = rounded[tap * BLOCK + lane];
+                to[position[tap]] = g[tap * BLOCK + lane];
         }
     }
 }
