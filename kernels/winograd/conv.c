@@ -4,7 +4,10 @@
  * staged:  each stage is a parallel loop over a chunk of boxes; products are split by plane of U and panel, so that
  *          every worker reads another part of U, and reads it once per chunk. For deep layers with few tiles.
  *
- * Sums do not depend on the schedule, so neither do the bits of the result. */
+ * lazy:    as staged, but a task makes its panel of U piece by piece, in the memory of its worker, out of weights that are only
+ *          packed. For so few tiles that U would be read from memory for little work.
+ *
+ * None of this depends on the number of threads. */
 #include "plan.h"
 #include <convoy/plugin.h>
 
@@ -12,7 +15,7 @@ struct run {
     const struct plan *plan;
     const struct chunk *chunk;
     const float *from, *u, *bias;
-    float *to, *v, *m, *scratch;
+    float *to, *v, *m, *scratch, *pieces;
     int32_t in_blocks, out_blocks;
 };
 
@@ -76,6 +79,35 @@ static void product_task(void *context, size_t i, size_t worker)
     tuple_product(&products, (int32_t)(i / (size_t)products.panels.count), (int32_t)(i % (size_t)products.panels.count));
 }
 
+/* All products of one panel. */
+static void lazy_task(void *context, size_t i, size_t worker)
+{
+    const struct run *run = context;
+    const struct plan *plan = run->plan;
+    const struct transform *t = plan->transform;
+    const int32_t panel = (int32_t)i, in_c = plan->layer.in_c, planes = sharing_planes(&plan->sharing);
+    const int32_t column = panel_column(&plan->panels, panel), width = panel_column(&plan->panels, panel + 1) - column;
+    const float *taps = run->u + (int64_t)column * in_c * t->r * t->r;
+    float *piece = run->pieces + (int64_t)worker * plan->piece_floats;
+    struct products products = products_of(run, run->v, run->m, run->chunk->tiles);
+    products.u = piece;
+    products.first = panel;
+    for (int32_t c = 0; c < in_c; c += plan->piece_channels) {
+        products.channels = (int32_t)convoy_min(plan->piece_channels, in_c - c);
+        products.v = run->v + c;
+        products.accumulate = c > 0;
+        for (int32_t at = 0; at < products.channels; at++, taps += width * t->r * t->r)
+            t->filters(&(struct filters){.from = taps,
+                                         .count = width / BLOCK,
+                                         .to = piece + at * width,
+                                         .to_step = BLOCK,
+                                         .plane = plan->u_plane});
+        products.next = taps;
+        for (int32_t plane = 0; plane < planes; plane++)
+            tuple_product(&products, plane, panel);
+    }
+}
+
 static void inverse_task(void *context, size_t i, size_t worker)
 {
     const struct run *run = context;
@@ -96,6 +128,7 @@ void conv_run(const struct plan *plan, const float *from, const float *u, const 
                       .v = workspace + (int64_t)host->threads * plan->scratch_floats};
     run.m = run.v + plan->v_floats;
     float *folded = run.v + (plan->fused ? host->threads : 1) * (plan->v_floats + plan->m_floats);
+    run.pieces = folded + plan->fold_floats;
     const int folds = plan->fold.stride > 1, backward = plan->problem.head.op == CONVOY_CONV_BWD_DATA;
     const size_t planes = (size_t)sharing_planes(&plan->sharing);
     for (int64_t g = 0; g < plan->groups; g++) {
@@ -115,7 +148,10 @@ void conv_run(const struct plan *plan, const float *from, const float *u, const 
             run.chunk = &plan->tiling.chunks[c];
             const size_t boxes = (size_t)(run.chunk->box_end - run.chunk->box);
             host->parallel(host, forward_task, &run, boxes * (size_t)run.in_blocks);
-            host->parallel(host, product_task, &run, planes * (size_t)plan->panels.count);
+            if (plan->lazy)
+                host->parallel(host, lazy_task, &run, (size_t)plan->panels.count);
+            else
+                host->parallel(host, product_task, &run, planes * (size_t)plan->panels.count);
             host->parallel(host, inverse_task, &run, boxes * (size_t)run.out_blocks);
         }
         if (folds && backward)
@@ -132,6 +168,15 @@ struct preparation {
 /* Input channels of a task: consecutive ones write consecutive memory. */
 enum { PREPARED_CHANNELS = 32 };
 
+/* Packed taps of an input channel and a block of columns: [panel][C][columns of the panel / 16][taps][16]. */
+static int64_t taps_offset(const struct plan *plan, int32_t c, int32_t block)
+{
+    const struct panels *panels = &plan->panels;
+    const int32_t panel = block * BLOCK / (panels->vectors * panels->family->lanes), first = panel_column(panels, panel);
+    const int64_t width = panel_column(panels, panel + 1) - first;
+    return (first * (int64_t)plan->layer.in_c + c * width + block * BLOCK - first) * plan->transform->r * plan->transform->r;
+}
+
 static void prepare_task(void *context, size_t i, size_t worker)
 {
     (void)worker;
@@ -140,9 +185,14 @@ static void prepare_task(void *context, size_t i, size_t worker)
     const struct layer *layer = &plan->layer;
     const int64_t runs = convoy_ceil_div(layer->in_c, PREPARED_CHANNELS), blocks = convoy_ceil_div(layer->out_c, BLOCK);
     const int64_t run = (int64_t)i % runs, block = (int64_t)i / runs % blocks, g = (int64_t)i / runs / blocks;
-    for (int64_t c = run * PREPARED_CHANNELS; c < convoy_min(layer->in_c, (run + 1) * PREPARED_CHANNELS); c++)
-        weights_transform(&plan->weights, p->w + g * plan->weight_floats, (int32_t)c, (int32_t)block * BLOCK, &plan->panels,
-                          plan->u_plane, p->u + g * plan->u_floats);
+    const float *w = p->w + g * plan->weight_floats;
+    float *u = p->u + g * plan->u_floats;
+    for (int64_t c = run * PREPARED_CHANNELS; c < convoy_min(layer->in_c, (run + 1) * PREPARED_CHANNELS); c++) {
+        if (plan->lazy)
+            weights_taps(&plan->weights, w, (int32_t)c, (int32_t)block * BLOCK, u + taps_offset(plan, (int32_t)c, (int32_t)block));
+        else
+            weights_transform(&plan->weights, w, (int32_t)c, (int32_t)block * BLOCK, &plan->panels, plan->u_plane, u);
+    }
 }
 
 void conv_prepare(const struct plan *plan, const float *w, float *u)

@@ -5,6 +5,8 @@
 
 typedef double VEC __attribute__((vector_size(LANES * sizeof(double))));
 typedef float HALF __attribute__((vector_size(LANES * sizeof(float))));
+enum { FLOAT_LANES = 2 * LANES };
+typedef float FLOATS __attribute__((vector_size(FLOAT_LANES * sizeof(float))));
 
 static inline __attribute__((always_inline)) VEC load(const double *p)
 {
@@ -13,11 +15,11 @@ static inline __attribute__((always_inline)) VEC load(const double *p)
     return v;
 }
 
-static inline __attribute__((always_inline)) VEC load_float(const float *p)
+static inline __attribute__((always_inline)) FLOATS load_float(const float *p)
 {
-    HALF v;
+    FLOATS v;
     memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, VEC);
+    return v;
 }
 
 static inline __attribute__((always_inline)) void store_float(float *p, VEC v)
@@ -49,20 +51,20 @@ static inline __attribute__((always_inline)) void transform_lanes(const struct f
 }
 
 static inline __attribute__((always_inline)) void gradient_lanes(const struct filter_matrix *f, const int r, const float *points,
-                                                                 ptrdiff_t plane, double *taps)
+                                                                 ptrdiff_t plane, float *taps)
 {
-    VEC sum[POINTS_MAX_R * POINTS_MAX_R] = {{0}};
+    FLOATS sum[POINTS_MAX_R * POINTS_MAX_R] = {{0}};
     for (int i = 0; i < f->alpha; i++) {
-        VEC row[POINTS_MAX_R] = {{0}};
+        FLOATS row[POINTS_MAX_R] = {{0}};
         for (int j = 0; j < f->alpha; j++, points += plane) {
-            const VEC point = load_float(points);
+            const FLOATS point = load_float(points);
 #pragma GCC unroll 5
             for (int s = 0; s < r; s++)
-                row[s] += f->g[j][s] * point;
+                row[s] += f->rounded[j][s] * point;
         }
 #pragma GCC unroll 25
         for (int tap = 0; tap < r * r; tap++)
-            sum[tap] += f->g[i][tap / r] * row[tap % r];
+            sum[tap] += f->rounded[i][tap / r] * row[tap % r];
     }
 #pragma GCC unroll 25
     for (int tap = 0; tap < r * r; tap++)
@@ -79,9 +81,9 @@ static void transform(const struct filter_matrix *f, const double *taps, float *
     }
 }
 
-static void gradient(const struct filter_matrix *f, const float *points, ptrdiff_t plane, double *taps)
+static void gradient(const struct filter_matrix *f, const float *points, ptrdiff_t plane, float *taps)
 {
-    for (int lane = 0; lane < FILTERS; lane += LANES) {
+    for (int lane = 0; lane < FILTERS; lane += FLOAT_LANES) {
         if (f->r == 3)
             gradient_lanes(f, 3, points + lane, plane, taps + lane);
         else

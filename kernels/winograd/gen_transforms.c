@@ -3,6 +3,7 @@
  *     input_M_R   v = Bt d    alpha -> alpha
  *     output_M_R  y = At v    alpha -> m
  *     expand_M_R  v = A  y    m -> alpha      (the adjoint of output, for weight gradients)
+ *     filter_M_R  v = G  g    r -> alpha      (rounded to float; only where U is made while executing)
  *
  * and for three taps at stride 2 input_strided_M and so on, and of its transpose input_even_M, output_even_M and _odd_.
  *
@@ -12,7 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Constants must be exact in float, which the choice of the points guarantees; the build stops if it does not. */
+/* Constants of all but filter_ must be exact in float, which the choice of the points guarantees; the build stops if it does not. */
 static int inexact;
 
 static double exact(struct rational value)
@@ -155,6 +156,41 @@ static void write_expand(const struct point_set *set)
     printf("}\n\n");
 }
 
+/* One row of G, or its even or odd taps, with the coefficients rounded. */
+static void filter_sum(const struct rational *row, int32_t r, int32_t from, int32_t step)
+{
+    int first = 1;
+    for (int32_t j = from; j < r; j += step) {
+        const double c = (double)(float)rational_double(row[j]);
+        term(first, c, "g", j);
+        first = first && c == 0;
+    }
+    printf(";\n");
+}
+
+/* Rows of a pair have the same even taps and opposite odd ones, or the reverse. */
+static void write_filter(const struct point_set *set)
+{
+    struct matrices exact;
+    points_matrices(set, FORM_DENSE, &exact);
+    printf("static inline __attribute__((always_inline)) void filter_%d_%d(const VEC *g, VEC *v)\n{\n    VEC a, b;\n", set->m,
+           set->r);
+    for (int32_t row = 0; row < exact.alpha; row += row < set->zero || row == exact.alpha - 1 ? 1 : 2) {
+        if (row < set->zero || row == exact.alpha - 1) {
+            printf("    v[%d] = ", row);
+            filter_sum(exact.g[row], set->r, 0, 1);
+            continue;
+        }
+        printf("    a = ");
+        filter_sum(exact.g[row], set->r, 0, 2);
+        printf("    b = ");
+        filter_sum(exact.g[row], set->r, 1, 2);
+        const int reverse = rational_double(exact.g[row][0]) != rational_double(exact.g[row + 1][0]);
+        printf("    v[%d] = a + b;\n    v[%d] = %s;\n", row, row + 1, reverse ? "b - a" : "a - b");
+    }
+    printf("}\n\n");
+}
+
 /* The forms of stride 2 are F(m,2) on one phase and the other phase as it is (points.h). */
 static void write_strided(int32_t m)
 {
@@ -205,6 +241,7 @@ int main(void)
         write_input(&point_sets[s]);
         write_output(&point_sets[s]);
         write_expand(&point_sets[s]);
+        write_filter(&point_sets[s]);
         if (point_sets[s].r == 2) {
             write_strided(point_sets[s].m);
             write_spread(point_sets[s].m, 0);

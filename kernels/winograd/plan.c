@@ -17,6 +17,11 @@ enum { FILTER_PART_BYTES = 6 << 20 };
 enum { FUSED_TILES = 8, FUSED_BOX_TILES = 16 };
 /* A larger U is streamed from memory, which takes more tiles to hide. */
 enum { CACHED_BYTES = 24 << 20, UNCACHED_TILES = 20 };
+/* With no more tiles than this, making U of packed weights (about 2 cycles for a vector of it) is faster than reading it from memory
+ * (about 6), beside which the products of these tiles (half a cycle each) would run. */
+enum { LAZY_TILES = 8 };
+/* Bytes of a piece of U that is made at a time: most of the second level cache. */
+enum { PIECE_BYTES = 11 << 16 };
 /* Where a strip of this many pixels begins, a cache line begins too, in all images of ImageNet networks. */
 enum { STRIP_PIXELS = 112 };
 enum { STAGED_BOX_TILES = 28 };
@@ -157,7 +162,7 @@ static void weights_init(const struct self *self, const struct transform *t, str
     *weights = (struct weights){.family = self->filters, .matrix = {.r = t->r, .alpha = rows}};
     for (int32_t i = 0; i < rows; i++) {
         for (int32_t j = 0; j < t->r; j++)
-            weights->matrix.g[i][j] = rational_double(exact.g[i][j]);
+            weights->matrix.rounded[i][j] = (float)(weights->matrix.g[i][j] = rational_double(exact.g[i][j]));
     }
 }
 
@@ -182,14 +187,16 @@ static int32_t du_panels(const struct plan *plan)
 static int plan_schedule(struct plan *plan)
 {
     const struct layer *layer = &plan->layer;
+    const struct transform *t = plan->transform;
     const int64_t points = (int64_t)layer->alpha * layer->alpha;
     const int64_t tile_bytes = points * (row_of(layer->in_c) + row_of(layer->out_c)) * (int64_t)sizeof(float);
     const int64_t tiles = (int64_t)layer->n * layer->tiles_h * layer->tiles_w, fit = FUSED_BYTES / tile_bytes;
     const int gradient = plan->problem.head.op == CONVOY_CONV_BWD_WEIGHTS;
     /* Of the wider side of the transform. */
-    const int32_t strip = STRIP_PIXELS * layer->m / (int32_t)convoy_max(layer->m, plan->transform->step);
+    const int32_t strip = STRIP_PIXELS * layer->m / (int32_t)convoy_max(layer->m, t->step);
     const int64_t u_bytes = (int64_t)weights_planes(&plan->weights) * layer->in_c * layer->out_c * (int64_t)sizeof(float);
     const int64_t least = u_bytes > CACHED_BYTES ? UNCACHED_TILES : FUSED_TILES;
+    plan->lazy = !gradient && t->filters && u_bytes > CACHED_BYTES && tiles <= LAZY_TILES;
     plan->fused = !gradient && (fit >= least || u_bytes <= CACHED_BYTES) && tiles >= least * plan->host->threads;
     if (plan->fused)
         return tiling_make(layer, convoy_max(fit, FUSED_BOX_TILES), plan->host->threads, strip, 1, &plan->tiling);
@@ -254,6 +261,8 @@ static void size_memory(const struct self *self, struct plan *plan)
                                       stage_scratch_floats(t->out, t->out, gradient ? t->alpha : 0, gradient ? rows : 1, across));
     plan->fold_floats = fold_floats(&plan->fold);
     const int64_t workers = plan->host->threads;
+    /* Columns are packed in whole blocks, so pieces have to consist of them. */
+    plan->lazy = plan->lazy && plan->panels.vectors * self->family->lanes % BLOCK == 0;
     int64_t workspace =
         workers * plan->scratch_floats + (plan->fused ? workers : 1) * (plan->v_floats + plan->m_floats) + plan->fold_floats;
     if (gradient) {
@@ -261,11 +270,21 @@ static void size_memory(const struct self *self, struct plan *plan)
         plan->u = planes_of(panel_column(&plan->panels, plan->du_panels), layer->in_c);
         plan->du_floats = weights_planes(&plan->weights) * plan->u.plane;
         workspace += plan->du_floats;
+    } else if (plan->lazy) {
+        /* One cache line more, so that the points of a filter do not compete for one cache set. */
+        const int64_t width = plan->panels.vectors * self->family->lanes, planes = weights_planes(&plan->weights);
+        plan->piece_channels = SPLIT;
+        while (plan->piece_channels > BLOCK && planes * plan->piece_channels * width * (int64_t)sizeof(float) > PIECE_BYTES)
+            plan->piece_channels /= 2;
+        plan->u_plane = plan->piece_channels * width + BLOCK;
+        plan->piece_floats = planes * plan->u_plane;
+        plan->u_floats = (int64_t)t->r * t->r * layer->in_c * columns;
+        workspace += workers * plan->piece_floats;
     } else {
         plan->u_plane = (ptrdiff_t)layer->in_c * columns;
         plan->u_floats = weights_planes(&plan->weights) * plan->u_plane;
-        plan->prepared_bytes = (uint64_t)(plan->groups * plan->u_floats) * sizeof(float);
     }
+    plan->prepared_bytes = (uint64_t)(plan->groups * plan->u_floats) * sizeof(float);
     plan->workspace_bytes = (uint64_t)workspace * sizeof(float);
 }
 
@@ -305,6 +324,7 @@ struct plan *plan_make(const struct self *self, const struct convoy_conv *proble
     snprintf(plan->algorithm, sizeof plan->algorithm, "F(%dx%d,%dx%d)%s %s, split %d", t->m, t->m, t->r, t->r, stride,
              problem->head.op == CONVOY_CONV_BWD_WEIGHTS ? "adjoint"
              : plan->stem_transform                      ? "stem"
+             : plan->lazy                                ? "lazy U"
              : plan->fused                               ? "fused L2"
                                                          : "staged L3",
              SPLIT);

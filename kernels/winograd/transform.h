@@ -45,6 +45,13 @@ struct inverse { /* to[i][t*out+j] = (At planes[..][t] A)[i][j] for each tile t 
     int64_t tiles;
 };
 
+struct filters { /* to[k*to_step + (i*alpha+j)*plane] = (G from[k] Gt)[i][j] for each k < count, r x r taps of 16 floats at `from` */
+    const float *from;
+    int64_t count;
+    float *to;
+    ptrdiff_t to_step, plane;
+};
+
 struct transform {
     enum form form;
     int32_t m, r;
@@ -55,6 +62,7 @@ struct transform {
     void (*output)(const struct inverse *);         /* At */
     void (*expand_columns)(const struct columns *); /* A, NULL in the spread forms */
     void (*expand_rows)(const struct rows *);
+    void (*filters)(const struct filters *); /* G in float, NULL as well */
 };
 
 struct transform_family {

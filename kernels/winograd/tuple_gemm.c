@@ -124,27 +124,33 @@ static void product_of_point(const struct products *g, int32_t point, int32_t pl
     const int64_t parts = convoy_ceil_div(g->tiles, rows_of(g->panels.family, vectors));
     const int32_t width = vectors * g->panels.family->lanes;
     const ptrdiff_t chunk_bytes = (ptrdiff_t)sizeof(float) * SPLIT * width;
-    const float *u = g->u + plane * g->u_plane + (int64_t)column * g->channels;
+    const float *u = g->u + plane * g->u_plane + (int64_t)(column - panel_column(&g->panels, g->first)) * g->channels;
     const float *v = g->v + point * g->v_shape.plane;
     struct tuple_tile tile = {.a_stride = g->v_shape.row, .b_stride = width, .c_stride = g->m_shape.row};
     tile.near_step = chunk_bytes / SPLIT / parts;
     const int64_t calls = parts * convoy_ceil_div(g->channels, SPLIT) * g->panels.count;
     int64_t call = calls / g->panels.count * panel;
     const ptrdiff_t far_step = (ptrdiff_t)((int64_t)sizeof *v * g->v_shape.plane / (calls * SPLIT) + 1);
+    const int64_t least_rows = g->tiles / parts, larger_from = parts - g->tiles % parts;
     for (int32_t c = 0; c < g->channels; c += SPLIT) {
         tile.k = convoy_min(SPLIT, g->channels - c);
-        tile.accumulate = c > 0;
+        tile.accumulate = g->accumulate || c > 0;
         tile.b = u + (int64_t)c * width;
-        for (int64_t part = 0; part < parts; part++, call++) {
-            const int64_t first = part * g->tiles / parts, last = (part + 1) * g->tiles / parts;
+        int64_t first = 0;
+        for (int64_t part = 0, rows; part < parts; part++, call++, first += rows) {
+            rows = least_rows + (part >= larger_from);
             tile.near = (const char *)tile.b + AHEAD * chunk_bytes + part * SPLIT * tile.near_step;
             tile.a = v + first * g->v_shape.row + c;
             tile.far_step = far_step;
             tile.far = (const char *)(v + g->v_shape.plane) + call * SPLIT * far_step;
+            if (g->next) {
+                tile.far_step = BLOCK * (ptrdiff_t)sizeof *u;
+                tile.far = (const char *)(g->next + (int64_t)point * g->channels * BLOCK);
+            }
             if (g->fetch)
                 fetch_pixels(g, point * calls + call, g->points * calls, &tile);
             tile.c = g->m + point * g->m_shape.plane + first * g->m_shape.row + column;
-            compute(&g->panels, &tile, last - first, vectors, 0);
+            compute(&g->panels, &tile, rows, vectors, 0);
         }
     }
 }

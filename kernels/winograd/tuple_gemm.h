@@ -45,6 +45,9 @@ struct products {
     ptrdiff_t u_plane;
     int64_t tiles;
     int32_t channels, points;
+    int32_t first;      /* the panel that U begins with                     */
+    int32_t accumulate; /* M is added to: these are not the first channels  */
+    const float *next; /* NULL, or what is fetched meanwhile: a line for each point and channel */
     /* FETCHES rectangles of an image to be fetched meanwhile, in the order of need. NULL: the next plane of V is fetched. */
     const struct pixels *fetch;
 };

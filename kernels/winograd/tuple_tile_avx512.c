@@ -45,7 +45,7 @@ static inline __attribute__((always_inline)) void step(struct cursor *at, __m512
             acc[i][v] = _mm512_fmadd_ps(a, b[v], acc[i][v]);
     }
     at->a += form == GRADIENT ? at->a_stride : 1;
-    at->b += form == GRADIENT ? at->b_stride : vectors * LANES;
+    at->b += at->b_stride;
     at->near += at->near_step;
     at->far += at->far_step;
     opaque(at->near);

@@ -47,12 +47,12 @@ static ptrdiff_t locate_filter(const struct weights *f, int32_t in, int32_t out)
     return f->rotated ? in * f->in_stride + out / phases * f->out_stride : in / phases * f->in_stride + out * f->out_stride;
 }
 
-void weights_points(const struct weights *f, const float *w, int32_t in, int32_t out, float *points)
+void weights_taps(const struct weights *f, const float *w, int32_t in, int32_t out, float *g)
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
     const int same = f->fold == 1 || !f->rotated; /* positions in all lanes */
-    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK] = {0};
     int32_t position[POINTS_MAX_R * POINTS_MAX_R];
+    memset(g, 0, (size_t)(taps * BLOCK) * sizeof *g);
     for (int32_t lane = 0; lane < lanes; lane++) {
         if (!lane || !same)
             locate_taps(f, folded_channel(f, in, out + lane), position);
@@ -60,6 +60,15 @@ void weights_points(const struct weights *f, const float *w, int32_t in, int32_t
         for (int32_t tap = 0; tap < taps; tap++)
             g[tap * BLOCK + lane] = position[tap] < 0 ? 0 : from[position[tap]];
     }
+}
+
+void weights_points(const struct weights *f, const float *w, int32_t in, int32_t out, float *points)
+{
+    float taps[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    weights_taps(f, w, in, out, taps);
+    for (int32_t at = 0; at < f->matrix.r * f->matrix.r * BLOCK; at++)
+        g[at] = taps[at];
     f->family->transform(&f->matrix, g, points);
 }
 
@@ -81,40 +90,37 @@ void weights_transform(const struct weights *f, const float *w, int32_t in, int3
 }
 
 /* Taps in lanes to `lanes` filters, all of whose taps are there. */
-static inline __attribute__((always_inline)) void store_filters(const float *rounded, int32_t lanes, const int32_t taps,
+static inline __attribute__((always_inline)) void store_filters(const float *from, int32_t lanes, const int32_t taps,
                                                                 ptrdiff_t stride, ptrdiff_t ahead, float *to)
 {
     for (int32_t lane = 0; lane < lanes; lane++, to += stride) {
         __builtin_prefetch(to + ahead, 1);
         for (int32_t tap = 0; tap < taps; tap++)
-            to[tap] = rounded[tap * BLOCK + lane];
+            to[tap] = from[tap * BLOCK + lane];
     }
 }
 
 void weights_gradient(const struct weights *f, const float *du, const struct planes *shape, int32_t in, int32_t out, float *dw)
 {
     const int32_t taps = f->matrix.r * f->matrix.r, lanes = (int32_t)convoy_min(BLOCK, f->out - out);
-    double g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
-    float rounded[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
+    float g[POINTS_MAX_R * POINTS_MAX_R * BLOCK];
     /* Every point is in another plane, which no hardware prefetcher follows: fetch a later channel's. */
     for (int32_t point = 0; point < weights_planes(f); point++)
         __builtin_prefetch(du + point * shape->plane + AHEAD * shape->row);
     f->family->gradient(&f->matrix, du, shape->plane, g);
-    for (int32_t at = 0; at < taps * BLOCK; at++)
-        rounded[at] = (float)g[at];
     int32_t position[POINTS_MAX_R * POINTS_MAX_R];
     locate_taps(f, in, position);
     float *to = dw + locate_filter(f, in, out);
     const ptrdiff_t ahead = AHEAD * f->in_stride;
     if (f->fold == 1 && taps == 9) {
-        store_filters(rounded, lanes, 9, f->out_stride, ahead, to);
+        store_filters(g, lanes, 9, f->out_stride, ahead, to);
         return;
     }
     for (int32_t lane = 0; lane < lanes; lane++, to += f->out_stride) {
         __builtin_prefetch(to + ahead, 1);
         for (int32_t tap = 0; tap < taps; tap++) {
             if (position[tap] >= 0)
-                to[position[tap]] = rounded[tap * BLOCK + lane];
+                to[position[tap]] = g[tap * BLOCK + lane];
         }
     }
 }

@@ -18,6 +18,9 @@ struct weights {
 /* Planes of points: the rows of G that differ, squared. */
 int32_t weights_planes(const struct weights *weights);
 
+/* The taps of the input channel `in` and outputs out .. out+15: taps[r*r][16], 0 for absent filters. out is a multiple of 16. */
+void weights_taps(const struct weights *weights, const float *w, int32_t in, int32_t out, float *taps);
+
 /* The filters of the input channel `in` and outputs out .. out+15, transformed: points[planes][16], 0 for absent ones. out is a
  * multiple of 16. */
 void weights_points(const struct weights *weights, const float *w, int32_t in, int32_t out, float *points);
