@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KERNELS = 4, KINDS = KERNELS * CONVOY_OP_COUNT };
+enum { KERNELS = 4, KINDS_PER_OP = 2 * KERNELS, KINDS = KINDS_PER_OP * CONVOY_OP_COUNT };
+enum { SMALL = 4 }; /* outputs of a side */
 
 /* How a candidate did on problems of the same kind: decides who is looked at first, and who no more. */
 struct form {
@@ -39,6 +40,7 @@ struct contest {
     const struct options *options;
     const struct lineup *lineup;
     int64_t threads;
+    bool training; /* weights are prepared in every step */
     struct manner manner;
     int64_t deadline_ns; /* INT64_MAX: none */
     struct form *form;   /* [candidates * KINDS] */
@@ -70,13 +72,16 @@ static struct manner manner_of(const struct options *options, int64_t last_cache
     return manner;
 }
 
-/* Problems on which the same candidates do well: one operation, and of convolutions one kind of kernel. */
+/* Problems on which the same candidates do well: one operation, and of convolutions one kind of kernel on images that are worth
+ * transforming or smaller than a tile. */
 static size_t kind_of(const union problem *problem)
 {
-    size_t kernel = 0;
-    if (problem_family(problem) == FAMILY_CONV && (problem->conv.kh > 1 || problem->conv.kw > 1))
+    size_t kernel = 0, small = 0;
+    if (problem_family(problem) == FAMILY_CONV && (problem->conv.kh > 1 || problem->conv.kw > 1)) {
         kernel = problem->conv.stride_h > 1 || problem->conv.stride_w > 1 ? 1 : problem->conv.kh == 3 ? 2 : 3;
-    return problem->head.op * KERNELS + kernel;
+        small = problem->conv.oh < SMALL || problem->conv.ow < SMALL;
+    }
+    return problem->head.op * KINDS_PER_OP + 2 * kernel + small;
 }
 
 static struct form *form_of(const struct contest *c, size_t candidate, const union problem *problem)
@@ -89,6 +94,21 @@ static bool is_referee(const struct contest *c, size_t candidate)
     return c->lineup->referee && !strcmp(c->lineup->candidate[candidate].backend->entry->path, c->lineup->referee);
 }
 
+/* Convolutions of other kinds, on average; `unknown` before the first one, and for other operations, which are programs apart. */
+static double elsewhere(const struct contest *c, size_t candidate, const union problem *problem, double unknown)
+{
+    double sum = 0;
+    unsigned kinds = 0;
+    if (problem_family(problem) != FAMILY_CONV)
+        return unknown;
+    for (size_t kind = KINDS_PER_OP * CONVOY_CONV_FWD; kind < KINDS_PER_OP * (CONVOY_CONV_BWD_WEIGHTS + 1); kind++) {
+        const struct form *form = &c->form[candidate * KINDS + kind];
+        sum += form->seen ? form->behind : 0;
+        kinds += form->seen > 0;
+    }
+    return kinds ? sum / kinds : unknown;
+}
+
 static double expected(const struct contest *c, size_t candidate, const union problem *problem)
 {
     const struct form *form = form_of(c, candidate, problem);
@@ -97,7 +117,7 @@ static double expected(const struct contest *c, size_t candidate, const union pr
         return (double)INFINITY; /* it computes in double precision, for rightness: the last resort */
     if (form->seen)
         return form->behind;
-    return strcmp(who->variant, who->backend->variant[0]) ? UNSEEN_VARIANT : 0;
+    return elsewhere(c, candidate, problem, strcmp(who->variant, who->backend->variant[0]) ? UNSEEN_VARIANT : 0);
 }
 
 static int compare_expected(const void *left, const void *right)
@@ -156,6 +176,8 @@ static size_t look(struct contest *c, const struct table_row *row, int64_t until
             heat->glance_ns = (double)INFINITY;
             continue;
         }
+        if (c->training && entrant->record.prepare_ns > 0)
+            heat->glance_ns += (double)entrant->record.prepare_ns;
         best_ns = heat->glance_ns < best_ns ? heat->glance_ns : best_ns;
         timed++;
     }
@@ -285,6 +307,7 @@ convoy_status contest_run(struct journal *journal, const struct options *options
     const int64_t start_ns = clock_ns(), total_ns = (int64_t)(options->total_s * 1e9);
     struct contest c = {.journal = journal, .options = options, .lineup = lineup, .deadline_ns = INT64_MAX};
     c.threads = options->threads_count ? options->threads[0] : journal->machine.cores;
+    c.training = options->purpose && !strcmp(options->purpose, "training");
     c.manner = manner_of(options, journal->machine.l3_bytes);
     if (total_ns)
         c.deadline_ns = start_ns + total_ns;

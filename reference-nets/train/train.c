@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct train_command commands[] = {
@@ -76,6 +77,8 @@ int main(int argc, char **argv)
     struct convoy_error err = error_none();
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
         return usage(argc < 2 ? stderr : stdout);
+    /* Layers may go to backends with threads of their own: those that wait must leave the processors to the others' threads. */
+    setenv("OMP_WAIT_POLICY", "passive", 0);
     const convoy_status status = ranks_open(&argc, &argv, &err);
     if (status)
         return train_failed(status, &err);
