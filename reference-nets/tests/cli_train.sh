@@ -23,6 +23,7 @@ run --batch 32 --threads 1 --out "$dir/a"; tap $? "a short training ends well"
 run --batch 32 --threads 1 --out "$dir/b"; same "$dir/a" "$dir/b"; tap $? "the same seed gives the same bits"
 run --batch 32 --threads 1 --no-loader --out "$dir/c"; same "$dir/a" "$dir/c"; tap $? "the loader's thread changes no bit"
 run --batch 32 --threads 1 --seed 2 --out "$dir/d"; ! same "$dir/a" "$dir/d"; tap $? "another seed gives another model"
+grep -qa "zeros/relu1" "$dir"/a/events.out.* && grep -qa "gradient/conv1.weight" "$dir"/a/events.out.*; tap $? "zeros and gradients are among the events, layer by layer"
 run --batch 16 --accumulate 2 --threads 1 --out "$dir/e"; near "$dir/a" "$dir/e" 4 1e-4; tap $? "accumulated gradients are those of the large batch"
 
 for steps in 3 11 25; do

@@ -302,6 +302,7 @@ void session_close(struct session *session)
     free(session->mean);
     free(session->deviation);
     free(session->gathered);
+    free(session->zero_share);
     memset(session, 0, sizeof *session);
 }
 
@@ -395,6 +396,36 @@ static convoy_status blame(struct session *session, const struct batch *batch, i
                                 (long long)step, name);
 }
 
+convoy_status session_watch(struct session *session, struct convoy_error *err)
+{
+    if (!session->zero_share)
+        session->zero_share = calloc(session->net.count, sizeof *session->zero_share);
+    session->watched = session->zero_share != NULL;
+    return session->watched
+               ? CONVOY_OK
+               : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory to watch %zu layers", session->net.count);
+}
+
+/* Between forward and backward, where the outputs of activations are still there: backward reads them. */
+static convoy_status count_zeros(struct session *session, struct convoy_error *err)
+{
+    for (size_t l = 0; l < session->net.count; l++) {
+        if (session->net.layer[l].kind != NET_ACT)
+            continue;
+        struct tensor *out = exec_output(session->train, (int32_t)l);
+        const float *y = tensor_host(out, TENSOR_READ, err);
+        if (!y)
+            return CONVOY_FAILED;
+        const int64_t count = out->bytes / (int64_t)sizeof *y;
+        int64_t zeros = 0;
+        for (int64_t i = 0; i < count; i++)
+            zeros += y[i] == 0;
+        session->zero_share[l] = (float)((double)zeros / (double)count);
+    }
+    session->watched = false;
+    return CONVOY_OK;
+}
+
 static convoy_status micro_step(struct session *session, int64_t step, int64_t part, struct outcome *outcome,
                                 struct convoy_error *err)
 {
@@ -406,6 +437,8 @@ static convoy_status micro_step(struct session *session, int64_t step, int64_t p
     exec_seed(session->train, (uint64_t)session->settings->seed, (uint64_t)draw);
     if (!status)
         status = exec_forward(session->train, err);
+    if (!status && session->watched)
+        status = count_zeros(session, err);
     if (!status)
         status = lose(session, session->train, &batch, outcome, err);
     if (!status && !isfinite(outcome->loss))
