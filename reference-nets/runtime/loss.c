@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const names[LOSS_KIND_COUNT] = {[LOSS_XENT] = "xent", [LOSS_BCE] = "bce",     [LOSS_MSE] = "mse",
-                                                   [LOSS_L1] = "l1",     [LOSS_HUBER] = "huber", [LOSS_HINGE] = "hinge"};
+                                                   [LOSS_L1] = "l1",     [LOSS_HUBER] = "huber", [LOSS_HINGE] = "hinge", [LOSS_HINGE_EACH] = "hinge-each"};
 
 const char *loss_name(enum loss_kind kind)
 {
@@ -142,8 +142,20 @@ static double hinge(const struct sample *s)
     return loss;
 }
 
+static double hinge_each(const struct sample *s)
+{
+    const double margin = s->options->margin > 0 ? s->options->margin : 1;
+    double loss = 0;
+    for (int32_t k = 0; k < s->classes; k++) {
+        const double y = target_at(s, k) > 0.5 ? 1 : -1, short_of = margin - y * s->z[k];
+        loss += isnan(short_of) ? short_of : fmax(short_of, 0);
+        put(s, k, short_of > 0 ? -y : 0);
+    }
+    return loss;
+}
+
 static double (*const functions[LOSS_KIND_COUNT])(const struct sample *) = {
-    [LOSS_XENT] = xent, [LOSS_BCE] = bce, [LOSS_MSE] = mse, [LOSS_L1] = l1, [LOSS_HUBER] = huber, [LOSS_HINGE] = hinge};
+    [LOSS_XENT] = xent, [LOSS_BCE] = bce, [LOSS_MSE] = mse, [LOSS_L1] = l1, [LOSS_HUBER] = huber, [LOSS_HINGE] = hinge, [LOSS_HINGE_EACH] = hinge_each};
 
 static bool counts(const struct loss_batch *batch, int32_t n)
 {

@@ -13,12 +13,13 @@ enum loss_kind {
     LOSS_L1,    /* sum |z-t|                                                                                 */
     LOSS_HUBER, /* delta                                                                                     */
     LOSS_HINGE, /* multi-class (Crammer & Singer): max(0, margin + max over others z - z[label])             */
+    LOSS_HINGE_EACH, /* one decision per class: sum max(0, margin - y z), y = 1 for the label, else -1            */
     LOSS_KIND_COUNT
 };
 
 struct loss_options {
     enum loss_kind kind;
-    float delta, margin;       /* HUBER, HINGE; 0 means 1                                                   */
+    float delta, margin;       /* HUBER, HINGEs; 0 means 1                                                   */
     float smoothing;           /* label smoothing of XENT and BCE targets, in [0, 1)                        */
     const float *class_weight; /* [classes] or NULL; the mean is then by weight, as in PyTorch              */
 };

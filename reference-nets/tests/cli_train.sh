@@ -23,6 +23,7 @@ run --batch 32 --threads 1 --out "$dir/a"; tap $? "a short training ends well"
 run --batch 32 --threads 1 --out "$dir/b"; same "$dir/a" "$dir/b"; tap $? "the same seed gives the same bits"
 run --batch 32 --threads 1 --no-loader --out "$dir/c"; same "$dir/a" "$dir/c"; tap $? "the loader's thread changes no bit"
 run --batch 32 --threads 1 --seed 2 --out "$dir/d"; ! same "$dir/a" "$dir/d"; tap $? "another seed gives another model"
+grep -qa "zeros/relu1" "$dir"/a/events.out.* && grep -qa "gradient/conv1.weight" "$dir"/a/events.out.*; tap $? "zeros and gradients are among the events, layer by layer"
 run --batch 16 --accumulate 2 --threads 1 --out "$dir/e"; near "$dir/a" "$dir/e" 4 1e-4; tap $? "accumulated gradients are those of the large batch"
 
 for steps in 3 11 25; do
@@ -44,6 +45,10 @@ tap "$([ -s "$dir/k/state.safetensors" ]; echo $?)" "and leaves the state"
 "$train" eval lenet5 --load "$dir/a/weights.safetensors" --backend im2col >"$dir/log" 2>&1; tap $? "saved weights are judged"
 "$train" eval lenet5 --load "$dir/a/weights.safetensors" --load "$dir/d/weights.safetensors" --backend im2col >"$dir/log" 2>&1
 tap "$(grep -q 'mean of 2' "$dir/log"; echo $?)" "two files are an ensemble"
+once=$("$train" eval lenet5 --load "$dir/a/weights.safetensors" --backend im2col)
+twice=$("$train" eval lenet5 --load "$dir/a/weights.safetensors" --load "$dir/b/weights.safetensors" --average --backend im2col)
+tap "$([ -n "$once" ] && [ "$once" = "$twice" ]; echo $?)" "the average of equal weights are these weights"
+run --batch 32 --threads 1 --lr-scale conv=1 --class-weights 1,1,1,1,1,1,1,1,1,1 --out "$dir/h"; same "$dir/a" "$dir/h"; tap $? "factors and weights of 1 change no bit"
 run --batch 32 --load "$dir/a/weights.safetensors" --load-exclude fc5 --freeze conv --out "$dir/f"; tap $? "old weights are tuned, with the first layers frozen"
 "$train" run lenet5 --overfit 32 --batch 32 --epochs 60 --lr 0.05 --backend im2col --target-accuracy 1 --quiet >"$dir/log" 2>&1
 tap $? "a tiny set is learnt by heart"
@@ -66,6 +71,8 @@ refused "no backend is named nosuch" run lenet5 --backend nosuch --limit 64
 refused "/nonexistent: no such folder" run lenet5 --data /nonexistent
 refused "holds a run already" "${short[@]}" --batch 32 --out "$dir/a"
 refused "batch=32\*1 there, batch=16\*1 now" "${short[@]}" --batch 16 --out "$dir/a" --resume
+refused "2 weights for 10 classes" run lenet5 --class-weights 1,2 --limit 64 --backend im2col
+refused "is not PREFIX=X" run lenet5 --lr-scale conv1 --limit 64 --backend im2col
 refused "eval needs --load" eval lenet5
 refused "needs --out" run lenet5 --resume
 refused "needs --step-epochs" run lenet5 --schedule step

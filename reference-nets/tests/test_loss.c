@@ -109,6 +109,7 @@ static void the_other_losses_are_their_formulas(void **state)
     near(run(&(struct loss_options){.kind = LOSS_HUBER, .delta = 2}, &batch, NULL), 0.125 + 2 + 4, 1e-6);
     near(run(&(struct loss_options){.kind = LOSS_HINGE}, &batch, NULL), 1 + 3 - 0.5, 1e-6);
     near(run(&(struct loss_options){.kind = LOSS_HINGE, .margin = 4}, &batch, NULL), 4 + 3 - 0.5, 1e-6);
+    near(run(&(struct loss_options){.kind = LOSS_HINGE_EACH}, &batch, NULL), 0.5 + 0 + 4, 1e-6);
     near(run(&(struct loss_options){.kind = LOSS_BCE}, &batch, NULL), log1p(exp(-0.5)) + log1p(exp(-2)) + log1p(exp(3)), 1e-6);
 }
 

@@ -1,4 +1,5 @@
-/* Judging saved weights; several files are one ensemble, whose answer is the mean of their probabilities. */
+/* Judging saved weights; several files are one ensemble, whose answer is the mean of their probabilities, or with --average one
+ * model with the mean of their weights. */
 #include "train/commands.h"
 
 #include "core/error.h"
@@ -42,6 +43,34 @@ static convoy_status ensemble(struct session *session, double *accuracy, struct 
     return status;
 }
 
+/* Leaves the mean of the weights of all files in the model, running statistics included (Polyak & Juditsky 1992). */
+static convoy_status average(struct session *session, struct convoy_error *err)
+{
+    const struct settings *settings = session->settings;
+    const struct load_options options = {settings->load_prefix, settings->load_exclude, settings->load_lenient};
+    int64_t floats = 0, at = 0;
+    for (size_t p = 0; p < session->model.params; p++)
+        floats += session->model.param[p].count;
+    double *sum = calloc((size_t)convoy_max(floats, 1), sizeof *sum);
+    convoy_status status = sum ? CONVOY_OK : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for an average");
+    for (int32_t f = 0; !status && f < settings->load.count; f++) {
+        status = checkpoint_load_weights(settings->load.item[f], &session->model, &options, err);
+        at = 0;
+        for (size_t p = 0; !status && p < session->model.params; p++) {
+            struct param *param = &session->model.param[p];
+            float *w = tensor_host(&param->value, TENSOR_UPDATE, err);
+            if (!w)
+                status = CONVOY_FAILED;
+            for (int64_t i = 0; w && i < param->count; i++, at++) {
+                sum[at] += w[i];
+                w[i] = (float)(sum[at] / (f + 1));
+            }
+        }
+    }
+    free(sum);
+    return status;
+}
+
 int command_eval(const struct settings *settings)
 {
     struct session session = {0};
@@ -53,7 +82,10 @@ int command_eval(const struct settings *settings)
         status = session_open(settings, false, &session, &err);
     if (!status)
         status = session_eval(&session, &err);
-    if (!status && settings->load.count > 1) {
+    const bool several = settings->load.count > 1 && !settings->average;
+    if (!status && settings->average)
+        status = average(&session, &err);
+    if (!status && several) {
         status = ensemble(&session, &accuracy, &err);
     } else if (!status) {
         status = session_judge(&session, NULL, &outcome, &err);
@@ -61,7 +93,7 @@ int command_eval(const struct settings *settings)
     }
     if (!status)
         status = write_filters(&session, NULL, 0, &err);
-    if (!status && settings->load.count > 1)
+    if (!status && several)
         printf("mean of %d: accuracy %.2f %%\n", settings->load.count, 100 * accuracy);
     else if (!status)
         printf("loss %.4f, accuracy %.2f %%, among the first five %.2f %%, %lld samples\n", outcome.loss, 100 * accuracy,

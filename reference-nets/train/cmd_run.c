@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "formats/checkpoint.h"
-#include "train/metrics.h"
+#include "train/health.h"
 #include "train/ranks.h"
 
 #include <convoy/plugin.h>
@@ -163,7 +163,10 @@ static convoy_status one_step(struct run *run, struct convoy_error *err)
     const struct settings *settings = run->session.settings;
     struct outcome outcome;
     const double rate = schedule_rate(&run->schedule, &p->schedule, p->step);
-    const convoy_status status = session_step(&run->session, p->step, rate, &stopping, &outcome, err);
+    const bool last = p->batch + settings->accumulate >= run->steps_per_epoch * settings->accumulate;
+    convoy_status status = last ? session_watch(&run->session, err) : CONVOY_OK;
+    if (!status)
+        status = session_step(&run->session, p->step, rate, &stopping, &outcome, err);
     if (status)
         return status;
     if (p->step == 0)
@@ -244,6 +247,8 @@ static convoy_status end_epoch(struct run *run, struct convoy_error *err)
     run->reached = run->session.settings->target_accuracy > 0 && row.val_accuracy >= run->session.settings->target_accuracy;
     print_row(&row);
     status = metrics_epoch(run->metrics, &row, err);
+    if (!status)
+        status = health_report(&run->session, run->metrics, p->step, talks(), err);
     schedule_observe(&run->schedule, &p->schedule, val.loss);
     p->bad_epochs = val.loss < p->best ? 0 : p->bad_epochs + 1;
     if (val.loss < p->best) {

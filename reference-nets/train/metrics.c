@@ -138,6 +138,14 @@ convoy_status metrics_epoch(struct metrics *metrics, const struct metrics_row *r
     return status;
 }
 
+convoy_status metrics_scalar(struct metrics *metrics, int64_t step, const char *group, const char *name, float value,
+                             struct convoy_error *err)
+{
+    char tag[128];
+    snprintf(tag, sizeof tag, "%s/%s", group, name);
+    return metrics->events ? events_scalar(metrics->events, step, tag, value, err) : CONVOY_OK;
+}
+
 convoy_status metrics_filters(struct metrics *metrics, int64_t step, int32_t h, int32_t w, int32_t channels, const void *png,
                               size_t bytes, struct convoy_error *err)
 {

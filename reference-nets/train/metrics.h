@@ -22,6 +22,9 @@ convoy_status metrics_open(const char *folder, int64_t resume_epoch, double wall
 void metrics_close(struct metrics *metrics);
 
 convoy_status metrics_epoch(struct metrics *metrics, const struct metrics_row *row, struct convoy_error *err);
+/* "GROUP/NAME" among the events. */
+convoy_status metrics_scalar(struct metrics *metrics, int64_t step, const char *group, const char *name, float value,
+                             struct convoy_error *err);
 convoy_status metrics_filters(struct metrics *metrics, int64_t step, int32_t h, int32_t w, int32_t channels, const void *png,
                               size_t bytes, struct convoy_error *err);
 

@@ -81,23 +81,47 @@ convoy_status session_data(const struct settings *settings, struct session *sess
 
 /* ---- network and backends ---- */
 
-static convoy_status freeze(struct session *session, struct convoy_error *err)
+/* The factor on the rate of all parameters whose names start with `length` characters of prefix. */
+static convoy_status scale_rate(struct session *session, const char *option, const char *prefix, size_t length, float scale,
+                                struct convoy_error *err)
 {
-    const struct settings_list *list = &session->settings->freeze;
-    for (int32_t f = 0; f < list->count; f++) {
-        int matched = 0;
-        for (size_t p = 0; p < session->model.params; p++) {
-            struct param *param = &session->model.param[p];
-            if (strncmp(param->name, list->item[f], strlen(list->item[f])))
-                continue;
-            param->rate_scale = 0;
-            matched++;
-        }
-        if (!matched)
-            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--freeze: no parameter starts with '%.60s'",
-                               list->item[f]);
+    int matched = 0;
+    for (size_t p = 0; p < session->model.params; p++) {
+        struct param *param = &session->model.param[p];
+        if (strncmp(param->name, prefix, length))
+            continue;
+        param->rate_scale = scale;
+        matched++;
     }
-    return CONVOY_OK;
+    return matched ? CONVOY_OK
+                   : convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: no parameter starts with '%.*s'", option,
+                                 (int)convoy_min((int64_t)length, 60), prefix);
+}
+
+static convoy_status scale_rates(struct session *session, struct convoy_error *err)
+{
+    const struct settings_list *scale = &session->settings->rate_scale, *freeze = &session->settings->freeze;
+    convoy_status status = CONVOY_OK;
+    for (int32_t f = 0; !status && f < scale->count; f++) {
+        const char *text = scale->item[f], *equals = strrchr(text, '=');
+        char *end = NULL;
+        const float factor = equals ? strtof(equals + 1, &end) : 0;
+        if (!equals || end == equals + 1 || *end || !(factor >= 0 && factor <= 1e6f))
+            return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--lr-scale: '%.60s' is not PREFIX=X, such as conv1=0.1",
+                               text);
+        status = scale_rate(session, "--lr-scale", text, (size_t)(equals - text), factor, err);
+    }
+    for (int32_t f = 0; !status && f < freeze->count; f++)
+        status = scale_rate(session, "--freeze", freeze->item[f], strlen(freeze->item[f]), 0, err);
+    return status;
+}
+
+static convoy_status check_class_weights(const struct session *session, struct convoy_error *err)
+{
+    const int32_t given = session->settings->class_weights, classes = session->net.layer[session->net.head[0].layer].out.c;
+    return !given || given == classes
+               ? CONVOY_OK
+               : convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "--class-weights: %d weights for %d classes", given, classes);
 }
 
 static uint32_t thread_count(const struct settings *settings)
@@ -176,7 +200,9 @@ convoy_status session_open(const struct settings *settings, bool training, struc
     if (!status && settings->load.count)
         status = load_weights(session, settings->load.item[0], err);
     if (!status)
-        status = freeze(session, err);
+        status = scale_rates(session, err);
+    if (!status)
+        status = check_class_weights(session, err);
     if (!status)
         status = assign_open(settings->backend, folders, &session->net, session->batch, thread_count(settings),
                              settings->select_budget_s, training, &session->assign, err);
@@ -276,6 +302,7 @@ void session_close(struct session *session)
     free(session->mean);
     free(session->deviation);
     free(session->gathered);
+    free(session->zero_share);
     memset(session, 0, sizeof *session);
 }
 
@@ -369,6 +396,36 @@ static convoy_status blame(struct session *session, const struct batch *batch, i
                                 (long long)step, name);
 }
 
+convoy_status session_watch(struct session *session, struct convoy_error *err)
+{
+    if (!session->zero_share)
+        session->zero_share = calloc(session->net.count, sizeof *session->zero_share);
+    session->watched = session->zero_share != NULL;
+    return session->watched
+               ? CONVOY_OK
+               : convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory to watch %zu layers", session->net.count);
+}
+
+/* Between forward and backward, where the outputs of activations are still there: backward reads them. */
+static convoy_status count_zeros(struct session *session, struct convoy_error *err)
+{
+    for (size_t l = 0; l < session->net.count; l++) {
+        if (session->net.layer[l].kind != NET_ACT)
+            continue;
+        struct tensor *out = exec_output(session->train, (int32_t)l);
+        const float *y = tensor_host(out, TENSOR_READ, err);
+        if (!y)
+            return CONVOY_FAILED;
+        const int64_t count = out->bytes / (int64_t)sizeof *y;
+        int64_t zeros = 0;
+        for (int64_t i = 0; i < count; i++)
+            zeros += y[i] == 0;
+        session->zero_share[l] = (float)((double)zeros / (double)count);
+    }
+    session->watched = false;
+    return CONVOY_OK;
+}
+
 static convoy_status micro_step(struct session *session, int64_t step, int64_t part, struct outcome *outcome,
                                 struct convoy_error *err)
 {
@@ -380,6 +437,8 @@ static convoy_status micro_step(struct session *session, int64_t step, int64_t p
     exec_seed(session->train, (uint64_t)session->settings->seed, (uint64_t)draw);
     if (!status)
         status = exec_forward(session->train, err);
+    if (!status && session->watched)
+        status = count_zeros(session, err);
     if (!status)
         status = lose(session, session->train, &batch, outcome, err);
     if (!status && !isfinite(outcome->loss))

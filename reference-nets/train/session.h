@@ -22,6 +22,8 @@ struct session {
     struct batches *train_batches, *val_batches;
     float *mean, *deviation; /* of the training set's channels                                        */
     float *gathered;         /* gradients of accumulated batches; NULL: none                          */
+    float *zero_share;       /* [layers]: of what each activation gave when it was watched last        */
+    bool watched;            /* the next step counts them                                              */
     int32_t batch;
 };
 
@@ -43,6 +45,9 @@ void session_close(struct session *session);
  */
 convoy_status session_step(struct session *session, int64_t step, double rate, const volatile sig_atomic_t *stop,
                            struct outcome *outcome, struct convoy_error *err);
+
+/* The next step counts the zeros that activations give. */
+convoy_status session_watch(struct session *session, struct convoy_error *err);
 
 /* The whole validation set. probabilities (may be NULL): [count][classes] that softmax of the logits is added to, for means of
  * several models. */

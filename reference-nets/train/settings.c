@@ -83,9 +83,24 @@ static const char *set_init(struct settings *s, const char *text)
                : "is none of he-normal, he-uniform, xavier-normal, xavier-uniform, gaussian, orthonormal, lsuv";
 }
 
+static const char *set_class_weights(struct settings *s, const char *text)
+{
+    s->class_weights = 0;
+    for (const char *at = text; *at; at += *at == ',') {
+        char *end;
+        const float weight = strtof(at, &end);
+        if (end == at || !(weight >= 0 && weight <= 1e6f) || (*end && *end != ',') || s->class_weights == SETTINGS_CLASSES)
+            return "is no list of weights, one for each class, such as 1,2,0.5";
+        s->class_weight[s->class_weights++] = weight;
+        at = end;
+    }
+    s->loss.class_weight = s->class_weight;
+    return s->class_weights ? NULL : "is empty";
+}
+
 static const char *set_loss(struct settings *s, const char *text)
 {
-    return loss_by_name(text, &s->loss.kind) ? NULL : "is none of xent, bce, mse, l1, huber, hinge";
+    return loss_by_name(text, &s->loss.kind) ? NULL : "is none of xent, bce, mse, l1, huber, hinge, hinge-each";
 }
 
 enum {
@@ -178,7 +193,8 @@ static const struct option options[] = {
         "he-normal, he-uniform, xavier-normal, xavier-uniform, gaussian, orthonormal, lsuv (he-normal)"),
     REAL("--init-bias", "X", TRAINS, init.bias, -1e3, 1e3, "constant of biases (0)"),
     FLAG("--zero-last-gamma", TRAINS, init.zero_last_gamma, "the last normalisation of each residual branch starts at 0"),
-    OWN("--loss", "NAME", READS, set_loss, "xent, bce, mse, l1, huber, hinge (xent)"),
+    OWN("--loss", "NAME", READS, set_loss, "xent, bce, mse, l1, huber, hinge (against the best rival), hinge-each (xent)"),
+    OWN("--class-weights", "W,W,...", FOR_RUN, set_class_weights, "weights of the classes in the mean of the loss (all 1)"),
     FLOAT("--label-smoothing", "X", TRAINS, loss.smoothing, 0, 0.99, "of xent and bce (0)"),
     INT("--seed", "N", COMPUTES, seed, 0, 1e15, "of everything that is drawn (1)"),
     INT32("--pad-crop", "N", FOR_RUN, augment.pad_crop, 0, 4096, "augmentation: pad by N pixels, crop at random"),
@@ -198,8 +214,10 @@ static const struct option options[] = {
     TEXT("--load-prefix", "TEXT", FOR_RUN | FOR_EVAL, load_prefix, "load only parameters whose names start so"),
     TEXT("--load-exclude", "TEXT", FOR_RUN | FOR_EVAL, load_exclude,
          "load none whose names start so: they keep their first values"),
+    FLAG("--average", FOR_EVAL, average, "judge the mean of the weights of all --load files, not the mean of their answers"),
     FLAG("--load-lenient", FOR_RUN | FOR_EVAL, load_lenient, "names that are missing on either side are no error"),
     LIST("--freeze", "PREFIX", FOR_RUN, freeze, "parameters whose names start so are not trained"),
+    LIST("--lr-scale", "PREFIX=X", FOR_RUN, rate_scale, "factor on the rate of parameters whose names start so"),
     FLAG("--resume", FOR_RUN, resume, "go on from the state in --out, bit-exactly; where there is none a new run begins"),
     TEXT("--backend", "NAME", COMPUTES, backend,
          "one backend, a select.csv, or auto: the measured winners per layer and pass (auto)"),
@@ -372,6 +390,10 @@ void settings_print(const struct settings *s, char *text, size_t size)
                  (double)a->colour, (double)a->tint, a->cutout, (double)a->mixup_alpha);
     for (int32_t m = 0; m < r->milestones && length > 0 && (size_t)length < size; m++)
         length += snprintf(text + length, size - (size_t)length, "%s%d", m ? "," : " milestones=", r->milestone[m]);
+    for (int32_t w = 0; w < s->class_weights && length > 0 && (size_t)length < size; w++)
+        length += snprintf(text + length, size - (size_t)length, "%s%g", w ? "," : " class-weights=", (double)s->class_weight[w]);
+    for (int32_t f = 0; f < s->rate_scale.count && length > 0 && (size_t)length < size; f++)
+        length += snprintf(text + length, size - (size_t)length, " lr-scale=%s", s->rate_scale.item[f]);
     for (int32_t f = 0; f < s->freeze.count && length > 0 && (size_t)length < size; f++)
         length += snprintf(text + length, size - (size_t)length, " freeze=%s", s->freeze.item[f]);
 }

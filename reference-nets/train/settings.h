@@ -16,7 +16,7 @@ enum train_exit {
     TRAIN_INTERRUPTED = 130 /* a signal: the state is saved                                                 */
 };
 
-enum { SETTINGS_LIST = 16 };
+enum { SETTINGS_LIST = 16, SETTINGS_CLASSES = 1024 };
 struct settings_list {
     const char *item[SETTINGS_LIST];
     int32_t count;
@@ -40,12 +40,14 @@ struct settings {
     double warmup_epochs;
     struct init_options init;
     struct loss_options loss;
-    double target_accuracy; /* 0: none                                                                    */
+    float class_weight[SETTINGS_CLASSES]; /* what loss points to                                           */
+    int32_t class_weights;                /* 0: none                                                       */
+    double target_accuracy;               /* 0: none                                                                    */
     bool sync_bn;
     /* weights */
-    struct settings_list load, freeze;
+    struct settings_list load, freeze, rate_scale; /* rate_scale: "PREFIX=X"                            */
     const char *load_prefix, *load_exclude;
-    bool load_lenient, resume;
+    bool load_lenient, resume, average;
     /* backends */
     const char *backend;           /* "auto", "im2col", "winograd:f4", or a select.csv                           */
     struct settings_list backends; /* compare                                                              */
