@@ -13,7 +13,7 @@
 #include <convoy/plugin.h>
 #include <math.h>
 
-enum { STRIP = 4096, CHAINS = 4 };
+enum { STRIP = 4096, CHAINS = 4, JOINED_FLOATS = 1024 };
 
 /* Runs of floats that one strip covers: `runs` of `length` floats, each `pitch` after the one before. */
 struct strip {
@@ -279,14 +279,54 @@ static inline __attribute__((always_inline)) void map_image(const struct bn_call
     }
 }
 
+/* The channels of an image as one run, where they are shorter than many vectors and no whole number of them: a vector on the border
+ * of two channels takes what it needs of both. Channels are no shorter than a vector. */
+static inline __attribute__((always_inline)) void map_joined(const struct bn_call *call, int64_t start, int64_t count, const float *dy,
+                                                             int rectify, float *to, const struct affines *affines)
+{
+    const int64_t plane = (int64_t)call->p->h * call->p->w, last = start + count * plane;
+    const float *x = call->x;
+    struct affine a = spread_affine(affines, 0);
+#define MAP(a, load) (dy ? map_backward(a, load(x + at), load(dy + at)) : map_forward(a, load(x + at), rectify))
+#define LOAD_SOME(p) lanes_load_some(p, mask)
+    for (int64_t g = 0, at = start, end = start + plane; g < count; g++, end += plane) {
+        for (; at + LANES <= end; at += LANES)
+            lanes_store(to + at, MAP(&a, lanes_load));
+        if (at < end && at + LANES <= last) {
+            const lanes_mask mask = lanes_mask_first(end - at);
+            const struct affine next = spread_affine(affines, g + 1), border = {
+                .center = lanes_choose(mask, a.center, next.center),
+                .factor = lanes_choose(mask, a.factor, next.factor),
+                .shift = lanes_choose(mask, a.shift, next.shift),
+                .slope = lanes_choose(mask, a.slope, next.slope),
+            };
+            lanes_store(to + at, MAP(&border, lanes_load));
+            at += LANES;
+            a = next;
+        } else if (at < end) {
+            const lanes_mask mask = lanes_mask_first(end - at);
+            lanes_store_some(to + at, mask, MAP(&a, LOAD_SOME));
+        } else if (g + 1 < count) {
+            a = spread_affine(affines, g + 1);
+        }
+    }
+#undef MAP
+#undef LOAD_SOME
+}
+
 static void map_channels(const struct bn_call *call, int64_t first, int64_t count, const struct affines *affines)
 {
     const struct convoy_bn *p = call->p;
     const int64_t plane = (int64_t)p->h * p->w;
     const int rectify = (p->head.flags & CONVOY_WITH_RELU) != 0;
+    const int joined = !call->stream && plane % LANES && plane >= LANES && plane <= JOINED_FLOATS;
     for (int64_t n = p->n - 1; n >= 0; n--) {
         const int64_t at = (n * p->c + first) * plane;
-        if (call->dy && call->stream)
+        if (joined && call->dy)
+            map_joined(call, at, count, call->dy, 0, call->dx, affines);
+        else if (joined)
+            map_joined(call, at, count, NULL, rectify, call->y, affines);
+        else if (call->dy && call->stream)
             map_image(call, at, count, call->dy, 0, 1, call->dx, affines);
         else if (call->dy)
             map_image(call, at, count, call->dy, 0, 0, call->dx, affines);
