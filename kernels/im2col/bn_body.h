@@ -13,7 +13,7 @@
 #include <convoy/plugin.h>
 #include <math.h>
 
-enum { STRIP = 4096, CHAINS = 4 };
+enum { STRIP = 4096, CHAINS = 4, JOINED_FLOATS = 1024 };
 
 /* Runs of floats that one strip covers: `runs` of `length` floats, each `pitch` after the one before. */
 struct strip {
@@ -49,7 +49,7 @@ static int64_t next_strip(const struct convoy_bn *p, int64_t c, int64_t n, int64
 /* The values whose mean is the first shift: at least 4*sqrt(m) of them, or all. */
 static struct strip pilot(const struct convoy_bn *p, int64_t c)
 {
-    const int64_t plane = (int64_t)p->h * p->w, wanted = convoy_max(256, convoy_round_up((int64_t)(4 * sqrt((double)p->n * (double)plane)), 64));
+    const int64_t plane = (int64_t)p->h * p->w, wanted = convoy_round_up((int64_t)ceil(4 * sqrt((double)p->n * (double)plane)), 16);
     struct strip strip = whole_channel(p, c);
     if (wanted <= plane) {
         strip.length = convoy_min(wanted, STRIP);
@@ -205,20 +205,30 @@ static inline int in_range(double sum)
 
 /* ---- the second pass ---- */
 
-struct affine {
-    float center, factor, shift, slope; /* y = (x - center)*factor + shift;  dx = dy*factor + ((x - center)*slope + shift) */
+/* Of a group of channels: y = (x - center)*factor + shift;  dx = dy*factor + ((x - center)*slope + shift) */
+struct affines {
+    float center[BN_GROUP], factor[BN_GROUP], shift[BN_GROUP], slope[BN_GROUP];
 };
+
+/* Of one channel, in all lanes. */
+struct affine {
+    lanes center, factor, shift, slope;
+};
+
+static inline struct affine spread_affine(const struct affines *all, int64_t g)
+{
+    return (struct affine){lanes_set(all->center[g]), lanes_set(all->factor[g]), lanes_set(all->shift[g]), lanes_set(all->slope[g])};
+}
 
 static inline lanes map_forward(const struct affine *a, lanes x, int rectify)
 {
-    const lanes y = lanes_multiply_add(lanes_sub(x, lanes_set(a->center)), lanes_set(a->factor), lanes_set(a->shift));
+    const lanes y = lanes_multiply_add(lanes_sub(x, a->center), a->factor, a->shift);
     return rectify ? lanes_rectify(y) : y;
 }
 
 static inline lanes map_backward(const struct affine *a, lanes x, lanes dy)
 {
-    const lanes offset = lanes_multiply_add(lanes_sub(x, lanes_set(a->center)), lanes_set(a->slope), lanes_set(a->shift));
-    return lanes_multiply_add(dy, lanes_set(a->factor), offset);
+    return lanes_multiply_add(dy, a->factor, lanes_multiply_add(lanes_sub(x, a->center), a->slope, a->shift));
 }
 
 /* Floats up to the next address that lanes_stream takes. */
@@ -258,24 +268,72 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
 /* Images from the last to the first: what was read last is the likeliest to be in a cache still. Within an image channel by channel:
  * measured faster than run by run; suspected, not shown: a channel's runs may be a multiple of 4096 bytes apart, and a load whose
  * address agrees with that of a recent store in all but such a multiple waits for it. */
-static void map_channels(const struct bn_call *call, int64_t first, int64_t count, const struct affine *affine)
+static inline __attribute__((always_inline)) void map_image(const struct bn_call *call, int64_t at, int64_t count, const float *dy,
+                                                            int rectify, int stream, float *to, const struct affines *affines)
+{
+    const int64_t plane = (int64_t)call->p->h * call->p->w;
+    const float *x = call->x;
+    for (int64_t g = 0; g < count; g++, at += plane) {
+        const struct affine a = spread_affine(affines, g);
+        map_run(&a, x + at, dy ? dy + at : NULL, plane, rectify, stream, to + at);
+    }
+}
+
+/* The channels of an image as one run, where they are shorter than many vectors and no whole number of them: a vector on the border
+ * of two channels takes what it needs of both. Channels are no shorter than a vector. */
+static inline __attribute__((always_inline)) void map_joined(const struct bn_call *call, int64_t start, int64_t count, const float *dy,
+                                                             int rectify, float *to, const struct affines *affines)
+{
+    const int64_t plane = (int64_t)call->p->h * call->p->w, last = start + count * plane;
+    const float *x = call->x;
+    struct affine a = spread_affine(affines, 0);
+#define MAP(a, load) (dy ? map_backward(a, load(x + at), load(dy + at)) : map_forward(a, load(x + at), rectify))
+#define LOAD_SOME(p) lanes_load_some(p, mask)
+    for (int64_t g = 0, at = start, end = start + plane; g < count; g++, end += plane) {
+        for (; at + LANES <= end; at += LANES)
+            lanes_store(to + at, MAP(&a, lanes_load));
+        if (at < end && at + LANES <= last) {
+            const lanes_mask mask = lanes_mask_first(end - at);
+            const struct affine next = spread_affine(affines, g + 1), border = {
+                .center = lanes_choose(mask, a.center, next.center),
+                .factor = lanes_choose(mask, a.factor, next.factor),
+                .shift = lanes_choose(mask, a.shift, next.shift),
+                .slope = lanes_choose(mask, a.slope, next.slope),
+            };
+            lanes_store(to + at, MAP(&border, lanes_load));
+            at += LANES;
+            a = next;
+        } else if (at < end) {
+            const lanes_mask mask = lanes_mask_first(end - at);
+            lanes_store_some(to + at, mask, MAP(&a, LOAD_SOME));
+        } else if (g + 1 < count) {
+            a = spread_affine(affines, g + 1);
+        }
+    }
+#undef MAP
+#undef LOAD_SOME
+}
+
+static void map_channels(const struct bn_call *call, int64_t first, int64_t count, const struct affines *affines)
 {
     const struct convoy_bn *p = call->p;
     const int64_t plane = (int64_t)p->h * p->w;
     const int rectify = (p->head.flags & CONVOY_WITH_RELU) != 0;
+    const int joined = !call->stream && plane % LANES && plane >= LANES && plane <= JOINED_FLOATS;
     for (int64_t n = p->n - 1; n >= 0; n--) {
-        for (int64_t g = 0; g < count; g++) {
-            const int64_t at = (n * p->c + first + g) * plane;
-            const struct affine a = affine[g];
-            if (call->dy && call->stream)
-                map_run(&a, call->x + at, call->dy + at, plane, 0, 1, call->dx + at);
-            else if (call->dy)
-                map_run(&a, call->x + at, call->dy + at, plane, 0, 0, call->dx + at);
-            else if (call->stream)
-                map_run(&a, call->x + at, NULL, plane, rectify, 1, call->y + at);
-            else
-                map_run(&a, call->x + at, NULL, plane, rectify, 0, call->y + at);
-        }
+        const int64_t at = (n * p->c + first) * plane;
+        if (joined && call->dy)
+            map_joined(call, at, count, call->dy, 0, call->dx, affines);
+        else if (joined)
+            map_joined(call, at, count, NULL, rectify, call->y, affines);
+        else if (call->dy && call->stream)
+            map_image(call, at, count, call->dy, 0, 1, call->dx, affines);
+        else if (call->dy)
+            map_image(call, at, count, call->dy, 0, 0, call->dx, affines);
+        else if (call->stream)
+            map_image(call, at, count, NULL, rectify, 1, call->y, affines);
+        else
+            map_image(call, at, count, NULL, rectify, 0, call->y, affines);
     }
     if (call->stream)
         lanes_fence();
@@ -283,14 +341,33 @@ static void map_channels(const struct bn_call *call, int64_t first, int64_t coun
 
 /* y = (x - mean)*factor + beta. The mean as two floats: x - high is exact where x is near it, and what its rounding lost goes
  * into the shift. */
-static struct affine normalise(double mean, double factor, float beta)
+static void normalise(const double *mean, const double *factor, const float *beta, struct affines *affines)
 {
-    const float high = (float)mean;
-    return (struct affine){
-        .center = high,
-        .factor = (float)factor,
-        .shift = (float)(beta - (mean - high) * factor),
-    };
+    for (int g = 0; g < BN_GROUP; g++) {
+        const float high = (float)mean[g];
+        affines->center[g] = high;
+        affines->factor[g] = (float)factor[g];
+        affines->shift[g] = (float)(beta[g] - (mean[g] - high) * factor[g]);
+    }
+}
+
+/* One value of every channel of a group; those that it lacks are 1. */
+static inline void take_group(const float *from, int64_t count, float to[BN_GROUP])
+{
+    for (int64_t g = 0; g < BN_GROUP; g++)
+        to[g] = 1.0f;
+    for (int64_t g = 0; g < count; g += LANES) {
+        const lanes_mask mask = lanes_mask_first(convoy_min(LANES, count - g));
+        lanes_store_some(to + g, mask, lanes_load_some(from + g, mask));
+    }
+}
+
+static inline void give_group(const float from[BN_GROUP], int64_t count, float *to)
+{
+    for (int64_t g = 0; g < count; g += LANES) {
+        const lanes_mask mask = lanes_mask_first(convoy_min(LANES, count - g));
+        lanes_store_some(to + g, mask, lanes_load(from + g));
+    }
 }
 
 /* ---- the passes ---- */
@@ -311,7 +388,7 @@ static void measure_short(const struct bn_call *call, int64_t first, int64_t cou
     const int64_t plane = (int64_t)call->p->h * call->p->w;
     lanes sum[BN_GROUP], squares[BN_GROUP];
     float sums[BN_GROUP], square_sums[BN_GROUP];
-    for (int64_t g = 0; g < BN_GROUP; g++)
+    for (int64_t g = count; g < BN_GROUP; g++)
         sum[g] = squares[g] = lanes_set(0);
     struct strip start = pilot(call->p, first);
     for (int64_t g = 0; g < count; g++, start.at += plane)
@@ -359,57 +436,82 @@ static void train(const struct bn_call *call, int64_t first, int64_t count)
     const struct convoy_bn *p = call->p;
     const double terms = (double)p->n * p->h * p->w, momentum = p->momentum, bessel = terms > 1.0 ? terms / (terms - 1.0) : 1.0;
     struct moments m;
-    double istd[BN_GROUP];
-    struct affine affine[BN_GROUP];
-    if (terms <= STRIP)
+    float gamma[BN_GROUP], beta[BN_GROUP], run_mean[BN_GROUP], run_var[BN_GROUP], save_mean[BN_GROUP], save_istd[BN_GROUP];
+    double factor[BN_GROUP];
+    struct affines affines;
+    if (terms <= STRIP) {
         measure_short(call, first, count, terms, &m);
-    else
+    } else {
         for (int64_t g = 0; g < count; g++)
             measure_long(call, first + g, &m.mean[g], &m.var[g]);
+        for (int64_t g = count; g < BN_GROUP; g++)
+            m.mean[g] = m.var[g] = 0.0;
+    }
     for (int64_t g = 0; g < count; g++)
         if (!in_range(m.var[g]))
             measure_exactly(call, first + g, &m.mean[g], &m.var[g]);
-    for (int64_t g = 0; g < count; g++)
-        istd[g] = 1.0 / sqrt(m.var[g] + p->eps);
-    for (int64_t g = 0; g < count; g++) {
-        const int64_t c = first + g;
-        call->save_mean[c] = (float)m.mean[g];
-        call->save_istd[c] = (float)istd[g];
-        call->run_mean[c] = (float)((1.0 - momentum) * call->run_mean[c] + momentum * m.mean[g]);
-        call->run_var[c] = (float)((1.0 - momentum) * call->run_var[c] + momentum * (m.var[g] * bessel));
+    take_group(call->gamma + first, count, gamma);
+    take_group(call->beta + first, count, beta);
+    take_group(call->run_mean + first, count, run_mean);
+    take_group(call->run_var + first, count, run_var);
+    for (int g = 0; g < BN_GROUP; g++) {
+        const double istd = 1.0 / sqrt(m.var[g] + p->eps);
+        factor[g] = gamma[g] * istd;
+        save_mean[g] = (float)m.mean[g];
+        save_istd[g] = (float)istd;
+        run_mean[g] = (float)((1.0 - momentum) * run_mean[g] + momentum * m.mean[g]);
+        run_var[g] = (float)((1.0 - momentum) * run_var[g] + momentum * (m.var[g] * bessel));
     }
-    for (int64_t g = 0; g < count; g++)
-        affine[g] = normalise(m.mean[g], call->gamma[first + g] * istd[g], call->beta[first + g]);
-    map_channels(call, first, count, affine);
+    give_group(save_mean, count, call->save_mean + first);
+    give_group(save_istd, count, call->save_istd + first);
+    give_group(run_mean, count, call->run_mean + first);
+    give_group(run_var, count, call->run_var + first);
+    normalise(m.mean, factor, beta, &affines);
+    map_channels(call, first, count, &affines);
 }
 
 static void infer(const struct bn_call *call, int64_t first, int64_t count)
 {
-    struct affine affine[BN_GROUP];
-    for (int64_t g = 0; g < count; g++) {
-        const double root = sqrt((double)call->run_var[first + g] + call->p->eps);
-        affine[g] = normalise(call->run_mean[first + g], call->gamma[first + g] / root, call->beta[first + g]);
+    float gamma[BN_GROUP], beta[BN_GROUP], run_mean[BN_GROUP], run_var[BN_GROUP];
+    double mean[BN_GROUP], factor[BN_GROUP];
+    struct affines affines;
+    take_group(call->gamma + first, count, gamma);
+    take_group(call->beta + first, count, beta);
+    take_group(call->run_mean + first, count, run_mean);
+    take_group(call->run_var + first, count, run_var);
+    for (int g = 0; g < BN_GROUP; g++) {
+        mean[g] = run_mean[g];
+        factor[g] = gamma[g] / sqrt((double)run_var[g] + call->p->eps);
     }
-    map_channels(call, first, count, affine);
+    normalise(mean, factor, beta, &affines);
+    map_channels(call, first, count, &affines);
 }
 
-/* With xhat = (x - mu)*istd, m = n*h*w:
- *     dbeta = sum dy      dgamma = sum dy*xhat      dx = gamma*istd * (dy - dbeta/m - xhat*dgamma/m) */
-static void backward(const struct bn_call *call, int64_t first, int64_t count)
+/* sum dy and sum dy*(x - mean) */
+static void weigh_group(const struct bn_call *call, int64_t first, int64_t count, double terms, double sums[BN_GROUP],
+                        double products[BN_GROUP])
 {
-    const double terms = (double)call->p->n * call->p->h * call->p->w;
-    double sums[BN_GROUP] = {0}, products[BN_GROUP] = {0};
-    struct affine affine[BN_GROUP];
     lanes sum[BN_GROUP], product[BN_GROUP];
-    for (int64_t g = 0; g < BN_GROUP; g++)
+    for (int64_t g = count; g < BN_GROUP; g++)
         sum[g] = product[g] = lanes_set(0);
-    for (int64_t g = 0; g < count; g++) {
-        int64_t n = 0, from = 0;
-        if (terms <= STRIP) {
+    if (terms <= STRIP) {
+        float total[2][BN_GROUP];
+        for (int64_t g = 0; g < count; g++) {
             const struct strip strip = whole_channel(call->p, first + g);
             product_strip(call->x, call->dy, &strip, call->save_mean[first + g], &sum[g], &product[g]);
-            continue;
         }
+        lanes_totals(sum, total[0]);
+        lanes_totals(product, total[1]);
+        for (int g = 0; g < BN_GROUP; g++) {
+            sums[g] = total[0][g];
+            products[g] = total[1][g];
+        }
+        return;
+    }
+    for (int64_t g = 0; g < BN_GROUP; g++)
+        sums[g] = products[g] = 0.0;
+    for (int64_t g = 0; g < count; g++) {
+        int64_t n = 0, from = 0;
         while (n < call->p->n) {
             struct strip strip;
             n = next_strip(call->p, first + g, n, &from, &strip);
@@ -418,30 +520,34 @@ static void backward(const struct bn_call *call, int64_t first, int64_t count)
             products[g] += lanes_total(product[g]);
         }
     }
-    if (terms <= STRIP) {
-        float total[2][BN_GROUP];
-        lanes_totals(sum, total[0]);
-        lanes_totals(product, total[1]);
-        for (int64_t g = 0; g < BN_GROUP; g++) {
-            sums[g] = total[0][g];
-            products[g] = total[1][g];
-        }
-    }
-    for (int64_t g = 0; g < count; g++) {
-        const int64_t c = first + g;
+}
+
+/* With xhat = (x - mu)*istd, m = n*h*w:
+ *     dbeta = sum dy      dgamma = sum dy*xhat      dx = gamma*istd * (dy - dbeta/m - xhat*dgamma/m) */
+static void backward(const struct bn_call *call, int64_t first, int64_t count)
+{
+    const double terms = (double)call->p->n * call->p->h * call->p->w, share = 1.0 / terms;
+    double sums[BN_GROUP], products[BN_GROUP];
+    float gamma[BN_GROUP], save_istd[BN_GROUP], dgamma[BN_GROUP], dbeta[BN_GROUP];
+    struct affines affines;
+    weigh_group(call, first, count, terms, sums, products);
+    for (int64_t g = 0; g < count; g++)
         if (!in_range(products[g]) && (products[g] != 0.0 || sums[g] != 0.0))
-            weigh_exactly(call, c, &sums[g], &products[g]);
-        const double istd = call->save_istd[c], factor = call->gamma[c] * istd;
-        call->dbeta[c] = (float)sums[g];
-        call->dgamma[c] = (float)(products[g] * istd);
-        affine[g] = (struct affine){
-            .center = call->save_mean[c],
-            .factor = (float)factor,
-            .shift = (float)(-factor * sums[g] / terms),
-            .slope = (float)(-factor * products[g] * istd * istd / terms),
-        };
+            weigh_exactly(call, first + g, &sums[g], &products[g]);
+    take_group(call->gamma + first, count, gamma);
+    take_group(call->save_istd + first, count, save_istd);
+    take_group(call->save_mean + first, count, affines.center);
+    for (int g = 0; g < BN_GROUP; g++) {
+        const double istd = save_istd[g], factor = gamma[g] * istd;
+        dbeta[g] = (float)sums[g];
+        dgamma[g] = (float)(products[g] * istd);
+        affines.factor[g] = (float)factor;
+        affines.shift[g] = (float)(-factor * sums[g] * share);
+        affines.slope[g] = (float)(-factor * products[g] * istd * istd * share);
     }
-    map_channels(call, first, count, affine);
+    give_group(dbeta, count, call->dbeta + first);
+    give_group(dgamma, count, call->dgamma + first);
+    map_channels(call, first, count, &affines);
 }
 
 const struct bn_loops BN_LOOPS = {.train = train, .infer = infer, .backward = backward};

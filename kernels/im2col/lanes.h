@@ -6,6 +6,7 @@
  *     lanes_load_some           touches the lanes of the mask only, the others are 0
  *     lanes_stream              to an address that is a multiple of the vector, past the caches; lanes_fence orders it
  *     lanes_keep                0 outside the mask
+ *     lanes_choose              a inside the mask, else b
  *     lanes_rectify             max(0, v), NaN stays
  *     lanes_totals              the sums over the lanes of sixteen vectors */
 #ifndef CONVOY_IM2COL_LANES_H

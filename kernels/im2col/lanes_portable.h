@@ -38,6 +38,12 @@ static inline lanes lanes_keep(lanes v, lanes_mask mask)
         v[at] = 0.0f;
     return v;
 }
+static inline lanes lanes_choose(lanes_mask mask, lanes a, lanes b)
+{
+    for (int64_t at = mask; at < LANES; at++)
+        a[at] = b[at];
+    return a;
+}
 static inline lanes lanes_add(lanes a, lanes b) { return a + b; }
 static inline lanes lanes_sub(lanes a, lanes b) { return a - b; }
 static inline lanes lanes_mul(lanes a, lanes b) { return a * b; }
