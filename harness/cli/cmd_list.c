@@ -4,15 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_backend(const struct backend *backend)
+/* " (strict/fast)": the accuracy classes of a variant's convolutions; nothing where it has none, or does not tell. */
+static void print_classes(struct backend *backend, const char *variant, int64_t timeout_s)
+{
+    enum { PATIENCE_S = 20 }; /* a list is not worth more */
+    char request[64], *field[2];
+    struct session_end end;
+    snprintf(request, sizeof request, "classes\t%s", variant);
+    if (session_call(&backend->session, request, timeout_s < PATIENCE_S ? timeout_s : PATIENCE_S, &end) == SESSION_ENDED)
+        return;
+    if (session_split(backend->session.line, field, 2) == 2 && !strcmp(field[0], "ok") && strcmp(field[1], "-"))
+        printf(" (%s)", field[1]);
+}
+
+static void print_backend(struct backend *backend, int64_t timeout_s)
 {
     if (!backend->usable) {
         printf("%-12s unavailable: %s\n             %s\n", backend->entry->name, backend->reason, backend->entry->path);
         return;
     }
     printf("%-12s %s, %s threads", backend->entry->name, backend->version, backend->threading);
-    for (size_t v = 0; v < backend->variants && backend->variant[0][0]; v++)
-        printf("%s%s", v ? " " : "; variants: ", backend->variant[v]);
+    for (size_t v = 0; v < backend->variants; v++) {
+        if (backend->variant[0][0])
+            printf("%s%s", v ? ", " : "; variants: ", backend->variant[v]);
+        print_classes(backend, backend->variant[v], timeout_s);
+    }
     printf("\n             %s\n             %s (%s)\n", backend->summary, backend->entry->path, backend->entry->hash);
 }
 
@@ -49,7 +65,7 @@ int cmd_list(const struct options *options)
         if (options->devices && backend->usable)
             print_devices(backend, options->timeout_s);
         else if (backend->usable || backend->reason[0])
-            print_backend(backend);
+            print_backend(backend, options->timeout_s);
     }
     for (size_t e = 0; e < lineup.registry.count; e++) {
         if (lineup.registry.entry[e].shadowed)

@@ -14,6 +14,7 @@ int cmd_conform(const struct options *options);
 int cmd_history(const struct options *options);
 int cmd_report(const struct options *options);
 int cmd_select(const struct options *options);
+int cmd_tune(const struct options *options);
 int cmd_run(const struct options *options);
 int cmd_regress(const struct options *options);
 int cmd_new_kernel(const struct options *options);

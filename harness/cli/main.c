@@ -11,7 +11,8 @@
 static const struct command commands[] = {
     {"list", "[options]", "Lists the backends: found where, which variants, or why they cannot be used.",
      "Plugins are files convoy_NAME.so, looked for in this order: --plugin, CONVOY_PLUGIN_PATH, the folder plugins beside the\n"
-     "program's own, the installed folder. The first of a name wins.\n\nexamples:\n"
+     "program's own, the installed folder. The first of a name wins. In brackets: the accuracy classes of a variant's convolutions\n"
+     "(exact, strict, fast; strict/fast: it depends on the problem), from plans of three of them.\n\nexamples:\n"
      "  convoy list\n  convoy list --plugin ./convoy_mine.so\n",
      CMD_LIST, cmd_list},
     {"table", "[NAME-OR-FILE...]", "Lists the layer tables, or the rows of some with their multiply-adds and parameters.",
@@ -92,6 +93,23 @@ static const struct command commands[] = {
      "  convoy select --table resnet50 --batch 16 --purpose training --quick --budget 20 -o select.csv\n"
      "  convoy select bench.csv --op conv --pass fwd --threads 1 --without onednn\n",
      CMD_SELECT, cmd_select},
+    {"tune", "[options] PROBLEM... | --table NAME-OR-FILE",
+     "Finds the fastest configuration of a backend for each problem, and lets the backend keep it.",
+     "For backends that can compute a problem in several ways (tile sizes, splits of a sum) and keep what was found: vulkan, opencl.\n"
+     "Each configuration within the device's limits is timed by the device's clock, 3 to 5 executions, fewer where it is twice as\n"
+     "slow as the best. A faster one counts only if its result agrees with the default's within what the class of its arithmetic\n"
+     "allows, and is kept only after it passed verification against the referee and beat the default by 3 % once more. The backend\n"
+     "writes it to its file in CONVOY_CACHE_PATH (or ~/.cache/convoy), by device, driver, plugin version, variant and problem; with\n"
+     "another driver or version it does not count. Later plans take it, and say \"tuned\" in the column algorithm. To undo it, delete\n"
+     "its line or the file. Devices that a CPU plays are left alone, unless --force. Rows of tables are tuned forward unless --pass\n"
+     "says otherwise.\n"
+     "Exit code: 0 every backend that can be tuned was, 1 a default failed or gave a wrong result, 3 interrupted or nothing could be "
+     "tuned (software\n"
+     "devices), 4 usage.\n\nexamples:\n"
+     "  convoy tune -b vulkan --table resnet50 --batch 64 --pass all\n"
+     "  convoy tune -b opencl:winograd --device NVIDIA 'conv_fwd:n64c256h14k256kh3p1' --budget 3\n"
+     "  CONVOY_CACHE_PATH=/tmp/try convoy tune -b vulkan:gemm --force conv_fwd:c64h14k64kh1\n",
+     CMD_TUNE, cmd_tune},
     {"history", "[options] [FILE-OR-FOLDER...]", "Shows how network totals went over time, per machine, from result files.",
      "Reads the bench rows of all .csv files (default: below results) and prints trends. They gate nothing: between two days "
      "the\n"

@@ -36,6 +36,7 @@ struct options {
     int64_t full_macs;                 /* larger problems are verified by a twin and samples              */
     const char *purpose;               /* select: "training" or "inference"; NULL: by the passes there are */
     bool quick, any_accuracy;
+    bool force;                        /* tune: software devices too                                      */
     const char *markdown, *selected, *compared, *training; /* report */
 };
 
@@ -59,7 +60,8 @@ enum command_bit {
     CMD_COMPARE = 256,
     CMD_HISTORY = 512,
     CMD_SELECT = 1024,
-    CMD_REPORT = 2048
+    CMD_REPORT = 2048,
+    CMD_TUNE = 4096
 };
 
 /* argv after the command's name. On failure a sentence that names the option, and CONVOY_INVALID. Strings are borrowed. */

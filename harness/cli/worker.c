@@ -6,6 +6,7 @@
 #include "bench/transfer.h"
 #include "cli/runfile.h"
 #include "cli/session.h"
+#include "cli/tuning.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "core/loader.h"
@@ -45,6 +46,8 @@ struct worker {
     size_t opened_count;
     struct bench_case *bench[MAX_BENCHES];
     struct host *host[MAX_BENCHES]; /* of each case */
+    struct verify_subject tuned; /* of `tuning`, the one that is open */
+    struct tuning *tuning;
 };
 
 static void reply(const struct worker *worker, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -188,6 +191,38 @@ static convoy_status serve_hello(struct worker *worker, char **field, size_t fie
           kind >= CONVOY_THREADS_HOST && kind <= CONVOY_THREADS_DEVICE ? threading[kind] : "unknown",
           plugin->summary ? plugin->summary : "", variants);
     return CONVOY_OK;
+}
+
+/* A class may depend on the problem: for Winograd on how many terms a sum has. "-": none of these problems is supported. */
+static convoy_status serve_classes(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    static const char *const samples[] = {"conv_fwd:c64h14k64kh3p1", "conv_fwd:c256h14k256kh3p1", "conv_bwd_weights:n2c64h14k64kh3p1"};
+    static const char *const names[] = {"exact", "strict", "fast"};
+    bool seen[sizeof names / sizeof *names] = {false};
+    struct opened *opened = NULL;
+    char text[32] = "";
+    (void)fields;
+    convoy_status status = open_instance(worker, field[1], 1, &opened, err);
+    for (size_t s = 0; s < sizeof samples / sizeof *samples && status == CONVOY_OK; s++) {
+        union problem problem;
+        struct convoy_plan *plan = NULL;
+        struct convoy_plan_info info;
+        status = problem_parse(samples[s], &problem, err);
+        if (status != CONVOY_OK || opened->instance->ops->supports(opened->instance, &problem.head, NULL) != CONVOY_OK ||
+            loader_plan(opened->instance, &problem.head, &plan, &info, NULL) != CONVOY_OK)
+            continue;
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+            seen[n] |= !strcmp(names[n], tolerance_class(&problem, &info.numerics));
+        plan->ops->destroy(plan);
+    }
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        const size_t used = strlen(text);
+        if (seen[n])
+            snprintf(text + used, sizeof text - used, "%s%s", used ? "/" : "", names[n]);
+    }
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s", text[0] ? text : "-");
+    return status;
 }
 
 static convoy_status serve_supports(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
@@ -461,6 +496,64 @@ static convoy_status serve_conform(struct worker *worker, char **field, size_t f
     return CONVOY_OK;
 }
 
+static convoy_status serve_tune(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    union problem problem;
+    struct opened *opened = NULL;
+    struct tuning_start start;
+    tuning_close(worker->tuning);
+    worker->tuning = NULL;
+    convoy_status status = problem_parse(field[5], &problem, err);
+    if (status == CONVOY_OK)
+        status = load_referee(worker, err);
+    if (status == CONVOY_OK)
+        status = open_instance(worker, field[1], 1, &opened, err);
+    if (status != CONVOY_OK)
+        return status;
+    worker->tuned = (struct verify_subject){worker->plugin, opened->instance, host_table(opened->host), worker->referee, NULL};
+    status = tuning_open(&worker->tuned, &problem, whole(field[2]), whole(field[3]), whole(field[4]) != 0, &worker->tuning, &start, err);
+    if (status == CONVOY_UNSUPPORTED)
+        reply(worker, "no\t%s\t%s", why_name(err->why), err->text);
+    else if (status == CONVOY_OK)
+        reply(worker, "ok\t%u\t%.17g\t%s\t%s\t%s\t%s", start.candidates, start.ns, start.plugin_clock ? "device" : "host",
+              start.target.device, start.target.driver, start.target.path);
+    else
+        return status;
+    return CONVOY_OK;
+}
+
+/* What is wrong with a configuration is an answer; the next one may be right. */
+static convoy_status serve_try(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    struct tuning_try result;
+    if (!worker->tuning)
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "nothing is being tuned");
+    const convoy_status status = tuning_run(worker->tuning, (uint32_t)whole(field[1]), strtod(field[2], NULL), &result, err);
+    if (status == CONVOY_OK)
+        reply(worker, "ok\t%s\t%.17g\t%lld", result.text, result.ns, (long long)result.spent_ns);
+    else
+        reply(worker, "out\t%s\t%s\t%lld", result.text, err->text, (long long)result.spent_ns);
+    return CONVOY_OK;
+}
+
+static convoy_status serve_keep(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
+{
+    (void)fields;
+    char algorithm[64];
+    if (!worker->tuning)
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "nothing is being tuned");
+    const convoy_status status = tuning_keep(worker->tuning, (uint32_t)whole(field[1]), algorithm, sizeof algorithm, err);
+    if (status == CONVOY_UNSUPPORTED)
+        reply(worker, "out\t%s", err->text);
+    else if (status == CONVOY_OK)
+        reply(worker, "ok\t%s", algorithm);
+    else
+        return status;
+    return CONVOY_OK;
+}
+
 static const struct request {
     const char *name;
     size_t fields; /* at least, the name included */
@@ -471,7 +564,8 @@ static const struct request {
     {"check", 2, serve_check},     {"phases", 2, serve_phases},     {"close", 2, serve_close},
     {"probe", 2, serve_probe},     {"run", 5, serve_run},           {"bandwidth", 2, serve_bandwidth},
     {"conform", 4, serve_conform},
-    {"device", 2, serve_device},
+    {"device", 2, serve_device},   {"tune", 6, serve_tune},         {"try", 3, serve_try},
+    {"keep", 2, serve_keep},       {"classes", 2, serve_classes},
 };
 
 static void serve_line(struct worker *worker, char *line)
@@ -493,6 +587,7 @@ static void serve_line(struct worker *worker, char *line)
 
 static void close_all(struct worker *worker)
 {
+    tuning_close(worker->tuning);
     for (size_t id = 0; id < MAX_BENCHES; id++) {
         if (worker->bench[id])
             bench_close(worker->bench[id]);

@@ -59,7 +59,8 @@ static void pack_block(void *context, size_t i, size_t worker)
         .channels = (int32_t)convoy_min(m->width, m->outputs - first),
     };
     /* Channels that are neighbours in W are turned over together, with all their taps; then those of the view are picked. */
-    const int64_t fit = convoy_max(1, TURNED_FLOATS / (all * m->width)), together = m->weight.c == all ? fit : 1;
+    const int64_t fit = taps == all ? m->channels : convoy_max(1, TURNED_FLOATS / (all * m->width)),
+                  together = m->weight.c == all ? fit : 1;
     for (int64_t c = 0, channels; c < m->channels; c += channels, turn.from += channels * m->weight.c) {
         channels = convoy_min(together, m->channels - c);
         if (taps == all || all * m->width <= TURNED_FLOATS) {

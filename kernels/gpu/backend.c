@@ -3,17 +3,18 @@
 #include <string.h>
 
 struct self {
-    struct convoy_instance base;
+    struct gpu_instance base;
     const struct gpu_backend *backend;
     struct gpu_opened *device;
-    enum gpu_variant variant;
 };
 
 void gpu_answer(void *out, const void *mine, size_t bytes)
 {
     uint32_t room;
     memcpy(&room, out, sizeof room);
-    memcpy((char *)out + sizeof room, (const char *)mine + sizeof room, (room < bytes ? room : bytes) - sizeof room);
+    room = room < bytes ? room : (uint32_t)bytes;
+    if (room > sizeof room)
+        memcpy((char *)out + sizeof room, (const char *)mine + sizeof room, room - sizeof room);
 }
 
 /* ---- the device ---- */
@@ -30,6 +31,7 @@ static void close_device(const struct gpu_backend *backend, struct gpu_opened *d
         return;
     }
     backend->close(device);
+    gpu_tuning_close(device->tuning);
     pthread_mutex_destroy(&device->lock);
     free(device);
 }
@@ -118,8 +120,7 @@ static void info(const struct convoy_plan *base, struct convoy_plan_info *out)
         .numerics = program->numerics,
     };
     /* Every row of every report names the algorithm, and so says where it did not run on a GPU. */
-    snprintf(mine.algorithm, sizeof mine.algorithm, "%.22s%s", program->algorithm,
-             plan->device->software ? ", software device" : "");
+    gpu_program_label(program, plan->device->software, mine.algorithm);
     gpu_answer(out, &mine, sizeof mine);
 }
 
@@ -186,14 +187,14 @@ static const struct convoy_plan_ops prepared_plan_ops = {
 static convoy_status make_plan(struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_plan **out,
                                struct convoy_error *err)
 {
-    const struct self *const self = (const struct self *)base;
+    struct self *const self = (struct self *)base;
     struct gpu_opened *const device = self->device;
     struct gpu_plan *const plan = calloc(1, self->backend->plan_bytes);
     if (!plan)
         return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "no memory for a plan");
     plan->backend = self->backend;
     plan->device = device;
-    convoy_status status = gpu_program_fit(&device->planner, self->variant, problem, device->memory, &plan->program, err);
+    convoy_status status = gpu_instance_program(&self->base, problem, &plan->program, err);
     if (status != CONVOY_OK) {
         free(plan);
         return status;
@@ -214,7 +215,7 @@ static convoy_status make_plan(struct convoy_instance *base, const struct convoy
 static convoy_status supports(const struct convoy_instance *base, const struct convoy_problem *problem, struct convoy_error *err)
 {
     const struct self *const self = (const struct self *)base;
-    return gpu_program_make(&self->device->planner, self->variant, problem, NULL, err);
+    return gpu_program_make(self->base.device, self->base.variant, problem, NULL, err);
 }
 
 static convoy_status sync_instance(struct convoy_instance *base, struct convoy_error *err)
@@ -255,9 +256,15 @@ convoy_status gpu_instance_open(const struct gpu_backend *backend, const struct 
         free(self);
         return status;
     }
-    self->base = (struct convoy_instance){&instance_ops, self->device->memory};
+    self->base = (struct gpu_instance){
+        .base = {&instance_ops, self->device->memory},
+        .host = host,
+        .device = &self->device->planner,
+        .tuning = self->device->tuning,
+        .variant = found,
+        .software = self->device->software,
+    };
     self->backend = backend;
-    self->variant = found;
-    *out = &self->base;
+    *out = &self->base.base;
     return CONVOY_OK;
 }

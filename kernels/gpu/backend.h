@@ -1,17 +1,18 @@
-/* backend.h: what a plugin of this kind is apart from its API: instances and plans in the ABI's terms, the slots that they need, and
- * the one device of the process that all instances share, so that tensors stay where they are when the variants of a net's layers
- * differ. A backend brings the functions of struct gpu_backend and puts the structs here at the start of its own. */
+/* backend.h: what a plugin of this kind is apart from its API: instances and plans in the ABI's terms, the slots that they need,
+ * and the one device of the process that all instances share, so that tensors stay where they are when the variants of a net's
+ * layers differ. A backend brings the functions of struct gpu_backend and puts the structs here at the start of its own. */
 #ifndef CONVOY_GPU_BACKEND_H
 #define CONVOY_GPU_BACKEND_H
 
-#include "gpu.h"
+#include "tuning.h"
 #include <convoy/devices.h>
 #include <convoy/plugin.h>
 #include <pthread.h>
 
-struct gpu_opened { /* a device */
+struct gpu_opened {            /* a device */
     struct gpu_device planner; /* what the planner may assume */
     struct convoy_memory *memory;
+    struct gpu_tuning *tuning; /* what was chosen for this device; NULL: nothing is */
     const struct convoy_host *host;
     pthread_mutex_t lock; /* held by all that is called from outside */
     bool software;        /* a CPU that plays the device */
@@ -33,8 +34,8 @@ struct gpu_plan {
 /* Functions for plans run under the device's lock. */
 struct gpu_backend {
     size_t device_bytes, plan_bytes; /* of the backend's own structs, which come zeroed */
-    /* Opens the device that the environment asks for and fills planner, memory, software and name. After a failure close() follows.
-     * Failure says why there is none. */
+    /* Opens the device that the environment asks for and fills planner, memory, tuning, software and name. After a failure
+     * close() follows. Failure says why there is none. */
     convoy_status (*open)(struct gpu_opened *, struct convoy_error *);
     void (*close)(struct gpu_opened *); /* never of a lost device: it may still be at work on what would be freed */
     convoy_status (*wait)(struct gpu_opened *, struct convoy_error *);

@@ -48,6 +48,10 @@ void bind_slopes(struct planner *planner, struct gpu_step *step, uint32_t at, co
                  int64_t images);
 void bind_gradient(struct planner *planner, struct gpu_step *step, uint32_t at, const struct pass *pass, uint32_t access);
 
+int32_t tiles_count(void);
+/* "64x128x16/4x8" of the tile with that number in struct gpu_choice; false: there is none, or the device has no room for it. */
+bool tiles_name(const struct gpu_device *device, int32_t index, char *name, size_t size);
+
 /* Algorithms: portions of correlations, and gradients of pass->rows output channels, pass->weights in all. */
 void tiles_portion(struct planner *planner, const struct pass *pass, const struct portion *portion);
 void panels_portion(struct planner *planner, const struct pass *pass, const struct portion *portion);

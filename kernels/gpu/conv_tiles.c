@@ -4,17 +4,40 @@
 struct tile {
     int32_t bm, bn, bk, tm, tn, group;
 };
-/* Largest first. group = bm*bn/(tm*tn) is a multiple of bn and of bk, and bm*bk and bn*bk are multiples of it. */
+/* group = bm*bn/(tm*tn) is a multiple of bn and of bk, and bm*bk and bn*bk are multiples of it. The first ones, largest first, are
+ * those that the planner takes by itself; the rest is for tuning. */
 static const struct tile tiles[] = {
-    {128, 128, 16, 8, 8, 256}, {64, 128, 16, 4, 8, 256}, {32, 128, 16, 4, 4, 256},
-    {64, 64, 16, 4, 4, 256},   {32, 32, 16, 4, 4, 64},
+    {128, 128, 16, 8, 8, 256}, {64, 128, 16, 4, 8, 256}, {32, 128, 16, 4, 4, 256}, {64, 64, 16, 4, 4, 256},
+    {32, 32, 16, 4, 4, 64},    {128, 64, 16, 8, 4, 256}, {64, 64, 16, 8, 4, 128},  {64, 64, 16, 8, 8, 64},
+    {256, 64, 16, 8, 8, 256},  {64, 256, 16, 8, 8, 256}, {128, 128, 8, 8, 8, 256}, {128, 128, 32, 8, 8, 256},
+    {64, 128, 8, 4, 8, 256},   {64, 64, 32, 4, 4, 256},  {32, 256, 16, 4, 8, 256}, {64, 32, 16, 4, 4, 128},
+    {32, 64, 16, 4, 4, 128},   {32, 32, 32, 4, 4, 64},   {32, 32, 16, 2, 4, 128},
 };
-enum { TILE_COUNT = sizeof tiles / sizeof *tiles, PAD = 4 };
+enum { TILE_COUNT = sizeof tiles / sizeof *tiles, TILE_DEFAULTS = 5, PAD = 4 };
 
 static bool fits(const struct gpu_device *device, const struct tile *tile)
 {
     const uint32_t bytes = (uint32_t)(tile->bk * (tile->bm + tile->bn + 2 * PAD)) * 4;
     return bytes <= device->shared_bytes && (uint32_t)tile->group <= device->group_most;
+}
+
+int32_t tiles_count(void)
+{
+    return TILE_COUNT;
+}
+
+bool tiles_name(const struct gpu_device *device, int32_t index, char *name, size_t size)
+{
+    if (index < 1 || index > TILE_COUNT || !fits(device, &tiles[index - 1]))
+        return false;
+    const struct tile *const tile = &tiles[index - 1];
+    snprintf(name, size, "%dx%dx%d/%dx%d", tile->bm, tile->bn, tile->bk, tile->tm, tile->tn);
+    return true;
+}
+
+static const struct tile *chosen(const struct gpu_device *device)
+{
+    return device->choice && device->choice->tile ? &tiles[device->choice->tile - 1] : NULL;
 }
 
 static int64_t tile_count(const struct tile *tile, int64_t rows, int64_t cols)
@@ -27,8 +50,10 @@ static int64_t tile_count(const struct tile *tile, int64_t rows, int64_t cols)
 static const struct tile *choose(const struct gpu_device *device, int64_t rows, int64_t cols, int64_t products)
 {
     const int64_t wanted = 2 * (device->cores ? device->cores : 32);
-    const struct tile *last = &tiles[TILE_COUNT - 1];
-    for (int t = 0; t < TILE_COUNT; t++) {
+    const struct tile *last = &tiles[TILE_DEFAULTS - 1];
+    if (chosen(device))
+        return chosen(device);
+    for (int t = 0; t < TILE_DEFAULTS; t++) {
         const bool full = tiles[t].bm < 2 * rows && tiles[t].bn < 2 * cols;
         if (!fits(device, &tiles[t]))
             continue;
@@ -84,7 +109,7 @@ void tiles_portion(struct planner *planner, const struct pass *pass, const struc
 
 /* The sum over positions is split until the device is full, in parts of at least 512, and the partial gradients are added
  * afterwards in order: more parallelism, and shorter chains of additions, without atomics. */
-enum { SPLIT_DEPTH = 512, SPLITS_MOST = 64 };
+enum { SPLIT_DEPTH = 512, SPLITS_MOST = 64, SPLITS_A_CORE = 4 };
 
 void tiles_gradient(struct planner *planner, const struct pass *pass)
 {
@@ -98,7 +123,8 @@ void tiles_gradient(struct planner *planner, const struct pass *pass)
     const int64_t slices = convoy_ceil_div(p->n, images), positions = images * shape.oh * shape.ow;
     const int64_t product = tile_count(tile, shape.rows, shape.cols) * shape.groups, weights = pass->weights;
     const uint64_t room = device->range_bytes < device->workspace_bytes ? device->range_bytes : device->workspace_bytes;
-    int64_t splits = convoy_ceil_div(4 * (int64_t)(device->cores ? device->cores : 32), product);
+    const int64_t wanted = device->choice && device->choice->parts ? device->choice->parts : SPLITS_A_CORE;
+    int64_t splits = convoy_ceil_div(wanted * (int64_t)(device->cores ? device->cores : 32), product);
     splits = convoy_min(convoy_min(splits, SPLITS_MOST), convoy_ceil_div(positions, SPLIT_DEPTH));
     splits = convoy_max(1, convoy_min(splits, (int64_t)room / (weights * slices * 4)));
     shape.depth_tiles = (int)convoy_ceil_div(convoy_ceil_div(positions, tile->bk), splits);
@@ -128,19 +154,23 @@ void tiles_gradient(struct planner *planner, const struct pass *pass)
 struct panels planner_panels(const struct planner *planner, int64_t rows, int64_t cols, int64_t products)
 {
     const struct gpu_device *const device = planner->device;
+    if (device->cpu_family && device->choice && device->choice->row)
+        return (struct panels){device->choice->row, device->choice->vectors * (int32_t)device->vector};
     if (device->cpu_family)
         return device->vector == 4 ? (struct panels){4, 16} : (struct panels){8, (int32_t)device->vector};
     const struct tile *const tile = choose(device, rows, cols, products);
     return (struct panels){tile->bm, tile->bn};
 }
 
-static const struct tile *tile_of(const struct panels *panels)
+static const struct tile *tile_of(const struct gpu_device *device, const struct panels *panels)
 {
-    for (int t = 0; t < TILE_COUNT; t++) {
+    if (chosen(device))
+        return chosen(device);
+    for (int t = 0; t < TILE_DEFAULTS; t++) {
         if (tiles[t].bm == panels->row && tiles[t].bn == panels->col)
             return &tiles[t];
     }
-    return &tiles[TILE_COUNT - 1];
+    return &tiles[TILE_DEFAULTS - 1];
 }
 
 static struct gpu_step *wide_step(struct planner *planner, const struct panels *panels, struct gpu_conv *shape, bool to_planes)
@@ -170,7 +200,7 @@ struct gpu_step *panels_product(struct planner *planner, const struct panels *pa
     if (planner->device->cpu_family) {
         step = wide_step(planner, panels, &whole, to_planes);
     } else {
-        const struct tile *const tile = tile_of(panels);
+        const struct tile *const tile = tile_of(planner->device, panels);
         whole.depth_tiles = (int)convoy_ceil_div(whole.depth_tiles ? whole.depth_tiles : whole.depth, tile->bk);
         step = tile_step(planner, GPU_TILES_PANELS, tile, &whole, to_planes);
     }

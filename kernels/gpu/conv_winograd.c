@@ -1,6 +1,7 @@
 /* Fast convolution of 3x3 kernels at stride 1 (Lavin & Gray, arXiv 1509.09308), not fused: transforms of weights (in prepare) and
  * inputs into panels, a product of matrices per point, transform of the outputs. The backward-data pass is the forward pass of dy
- * with the kernel turned round and its channels exchanged; the weight gradient is the adjoint, G^T [sum of (A dy A^T) .* (B^T x B)] G. */
+ * with the kernel turned round and its channels exchanged; the weight gradient is the adjoint,
+ * G^T [sum of (A dy A^T) .* (B^T x B)] G. */
 #include "conv.h"
 
 static const struct modules {
@@ -203,9 +204,9 @@ void winograd_pass(struct planner *planner, const struct convoy_conv *p)
 
 /* ---- weight gradients ---- */
 
-/* Tiles of a partial sum; a multiple of the depth of the products' tiles. Partial sums are added in order, so that every run gives
- * the same bits. */
-enum { PART_TILES = 64, PART_LEAST = 16 };
+/* Tiles of a partial sum; multiples of the depth of every tile of products. Partial sums are added in order, so that every run
+ * gives the same bits. */
+enum { PART_TILES = 64, PART_LEAST = 32 };
 
 struct fast_gradient {
     const struct modules *modules;
@@ -216,8 +217,8 @@ struct fast_gradient {
     struct array z, v, sums;
 };
 
-static struct gpu_step *transform_step(struct planner *planner, enum gpu_module_id module, const struct gpu_winograd *chunk, int32_t channels,
-                           int32_t width, const struct array *to)
+static struct gpu_step *transform_step(struct planner *planner, enum gpu_module_id module, const struct gpu_winograd *chunk,
+                                       int32_t channels, int32_t width, const struct array *to)
 {
     struct gpu_winograd s = *chunk;
     s.panels = (int)convoy_ceil_div(channels, width);

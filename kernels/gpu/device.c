@@ -40,13 +40,12 @@ convoy_status gpu_device_choose(const char *api, const char *const *names, uint3
     const unsigned long number = strtoul(wish, &end, 10);
     if (!*end) {
         *index = (uint32_t)number;
-        return number < count ? CONVOY_OK
-                              : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no %s device %lu, there are %u", api,
-                                            number, count);
+        return number < count
+                   ? CONVOY_OK
+                   : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no %s device %lu, there are %u", api, number, count);
     }
     while (*index < count && !contains(names[*index], wish))
         ++*index;
-    return *index < count
-               ? CONVOY_OK
-               : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no %s device is named like \"%s\"", api, wish);
+    return *index < count ? CONVOY_OK
+                          : convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_HARDWARE, "no %s device is named like \"%s\"", api, wish);
 }

@@ -9,7 +9,9 @@
 #include "params.h"
 #include <convoy/convoy.h>
 #include <convoy/profile.h>
+#include <convoy/tune.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* ---- modules: one compiled kernel text with its build options ---- */
 
@@ -33,6 +35,14 @@ extern const struct gpu_module gpu_modules[GPU_MODULE_COUNT];
 
 /* ---- the device as the planner sees it ---- */
 
+/* What a tuner may decide in the planner's place; 0: the planner does. */
+struct gpu_choice {
+    int32_t tile;         /* GPU family: products by this tile, counted from 1 (conv_tiles.c) */
+    int32_t parts;        /* gradients of that family: parts of the sum that a compute unit gets */
+    int32_t row, vectors; /* CPU family: rows of a panel and vectors of another, multiplied in registers */
+    int32_t group;        /* work-groups of kernels without tiles */
+};
+
 struct gpu_device {
     bool cpu_family;          /* kernels without shared memory and with wide vectors: for devices that are CPUs */
     bool specialise;          /* bake shapes into the code; off where a compilation costs more than it brings */
@@ -45,6 +55,7 @@ struct gpu_device {
     uint32_t cores;           /* compute units; 0: unknown */
     uint64_t range_bytes;     /* the most that one bind may cover */
     uint64_t workspace_bytes; /* the most workspace and prepared weights together that a program may ask for */
+    const struct gpu_choice *choice; /* NULL: the planner decides everything */
 };
 
 /* ---- programs ---- */
@@ -76,7 +87,10 @@ struct gpu_program {
     uint64_t workspace_bytes, prepared_bytes;
     uint32_t reads, writes; /* bit 1u << slot: what execute needs, workspace and prepared apart */
     struct convoy_numerics numerics;
-    char algorithm[40]; /* what runs, at most 22 characters, so that a backend can add where it runs */
+    char algorithm[40];                  /* what runs, at most 22 characters, so that a backend can add where it runs */
+    bool replaced;                       /* another algorithm than the variant's, which has no room */
+    char choice[CONVOY_TUNE_TEXT_BYTES]; /* the configuration that it was made from; "": none */
+    bool tuned;                          /* that was found by tuning and kept */
 };
 
 /* Algorithms by name, the default first, NULL-ended: the plugin's list of variants. */
@@ -91,15 +105,15 @@ enum gpu_variant gpu_variant_find(const char *name);
 convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                                struct gpu_program *program, struct convoy_error *err);
 void gpu_program_free(struct gpu_program *program);
-/* The same, and tries whether `memory` has room for workspace and prepared weights at present; where it has none, plans for
- * less. [instance] */
+/* The same, and tries whether `memory` (NULL: nobody asks) has room for workspace and prepared weights at present; where it has
+ * none, plans for less. [instance] */
 convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant variant, const struct convoy_problem *problem,
                               struct convoy_memory *memory, struct gpu_program *program, struct convoy_error *err);
 
 /* ---- how long launches take ---- */
 
-/* A guess at the device's speed, by kernel, that measurements correct. Launches beyond launch_ns are cut into parts, since drivers
- * give up on what takes seconds (watchdogs). */
+/* A guess at the device's speed, by kernel, that measurements correct. Launches beyond launch_ns are cut into parts, since
+ * drivers give up on what takes seconds (watchdogs). */
 struct gpu_pace {
     double speed[GPU_MODULE_COUNT]; /* operations per ns, or bytes per ns of what only moves data */
     double least;                   /* no speed falls below */
@@ -124,6 +138,10 @@ struct gpu_part {
 /* The part after *part, from {0} on; false: that was the last. */
 bool gpu_part_next(const struct gpu_pace *pace, const struct gpu_step *step, struct gpu_part *part);
 double gpu_part_share(const struct gpu_step *step, const struct gpu_part *part);
+
+/* The folder of files that spare work in later runs: CONVOY_CACHE_PATH, else "convoy" in XDG_CACHE_HOME or in ~/.cache; made if
+ * need be. False: there is none, and folder is "". [any] */
+bool gpu_cache_folder(char *folder, size_t size);
 
 /* Whether two launches need a barrier between them: ranges that overlap, one of them written. The tracker of a backend asks. */
 struct gpu_hazards;

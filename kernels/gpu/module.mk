@@ -5,7 +5,7 @@
 # Folders earlier in the alphabet are read first, so this file can be read more than once and takes effect the first time.
 ifndef GPU_OBJ
 GPU_OBJ := $(addprefix $(B)/kernels/gpu/,modules.o backend.o device.o pace.o program.o plan.o conv.o conv_tiles.o conv_panels.o conv_direct.o conv_winograd.o \
-    pool.o bn.o eltwise.o hazards.o)
+    pool.o bn.o eltwise.o hazards.o folder.o choices.o tuning.o tuner.o)
 $(GPU_OBJ): PRIVATE_CPP = -Iharness/include -D_POSIX_C_SOURCE=200809L
 $(GPU_OBJ): PRIVATE_OPT = -O2
 
@@ -33,10 +33,11 @@ $$(B)/tests/test_$(1): $$(B)/kernels/$(1)/tests/test_$(1).o $$(B)/kernels/gpu/te
 	$$(Q)$$(CC) $$(SANFLAGS) -o $$@ $$^ $$(LDFLAGS) -lcmocka -ldl
 endef
 
-TESTS += $(B)/tests/test_gpu
+GPU_TESTS := $(B)/tests/test_gpu $(B)/tests/test_tuning
+TESTS += $(GPU_TESTS)
 $(B)/kernels/gpu/tests/backend.o: PRIVATE_CPP = -Iharness/include -D_GNU_SOURCE
-$(B)/kernels/gpu/tests/test_gpu.o: PRIVATE_CPP = -Iharness/include -Ikernels/gpu
-$(B)/tests/test_gpu: $(B)/kernels/gpu/tests/test_gpu.o $(GPU_OBJ)
+$(B)/kernels/gpu/tests/test_%.o: PRIVATE_CPP = -Iharness/include -Ikernels/gpu -D_GNU_SOURCE
+$(GPU_TESTS): $(B)/tests/test_%: $(B)/kernels/gpu/tests/test_%.o $(GPU_OBJ)
 	@mkdir -p $(@D)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) -lcmocka -lm -lpthread

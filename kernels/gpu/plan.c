@@ -180,11 +180,14 @@ convoy_status gpu_program_make(const struct gpu_device *device, enum gpu_variant
     struct gpu_program made;
     enum gpu_variant tried = variant;
     bool crowded = make_shrinking(device, tried, problem, &made, &status, err);
-    for (; crowded && smaller[tried] != tried; crowded = make_shrinking(device, tried, problem, &made, &status, err)) {
+    struct gpu_device plain = *device; /* what was chosen was chosen for another algorithm */
+    plain.choice = NULL;
+    for (; crowded && smaller[tried] != tried; crowded = make_shrinking(&plain, tried, problem, &made, &status, err)) {
         gpu_program_free(&made);
         tried = smaller[tried];
     }
-    if (tried != variant) /* what runs is told in every report */
+    made.replaced = tried != variant;
+    if (made.replaced) /* what runs is told in every report */
         strncat(made.algorithm, ", no room", sizeof made.algorithm - strlen(made.algorithm) - 1);
     if (status != CONVOY_OK || !program)
         gpu_program_free(&made);
@@ -216,7 +219,7 @@ convoy_status gpu_program_fit(const struct gpu_device *device, enum gpu_variant 
         if (status != CONVOY_OK)
             return room == CONVOY_OK ? status : room;
         const uint64_t bytes = program->workspace_bytes + program->prepared_bytes;
-        room = bytes ? try_room(memory, program, err) : CONVOY_OK;
+        room = bytes && memory ? try_room(memory, program, err) : CONVOY_OK;
         limited.workspace_bytes = bytes / 2;
         if (room != CONVOY_OK)
             gpu_program_free(program);

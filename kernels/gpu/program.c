@@ -47,7 +47,9 @@ struct gpu_step *planner_step(struct planner *planner, enum gpu_module_id module
 
 struct gpu_step *planner_flat(struct planner *planner, enum gpu_module_id module, int64_t items)
 {
-    const uint32_t wish = planner->device->cpu_family ? 64 : 256;
+    const uint32_t usual = planner->device->cpu_family ? 64 : 256;
+    const struct gpu_choice *const choice = planner->device->choice;
+    const uint32_t wish = choice && choice->group ? (uint32_t)choice->group : usual;
     const uint32_t group = wish < planner->device->group_most ? wish : planner->device->group_most;
     return planner_step(planner, module, group, convoy_ceil_div(items, group));
 }
@@ -55,6 +57,8 @@ struct gpu_step *planner_flat(struct planner *planner, enum gpu_module_id module
 uint32_t planner_tree_group(const struct planner *planner)
 {
     uint32_t group = planner->device->cpu_family ? 8 : 256;
+    if (planner->device->choice && planner->device->choice->group)
+        group = (uint32_t)planner->device->choice->group;
     while (group > planner->device->group_most)
         group /= 2;
     return group;

@@ -88,6 +88,11 @@ int pool_is_seamless(const struct convoy_pool *p)
     return !p->pad_t && (int64_t)p->oh * p->stride_h == p->h && convoy_span(p->kh, p->dil_h) <= p->stride_h;
 }
 
+int pool_is_paired(const struct convoy_pool *p)
+{
+    return p->stride_w == 2 && p->w <= 16 && p->ow <= 7 && 2 * (int64_t)p->oh * p->ow * (int64_t)sizeof(float) <= POOL_STAGE_ROW_BYTES;
+}
+
 int pool_is_global_mean(const struct convoy_pool *p)
 {
     return (p->kind == CONVOY_POOL_AVG_PAD || p->kind == CONVOY_POOL_AVG_VALID) && p->oh == 1 && p->ow == 1 && p->kh == p->h &&

@@ -31,6 +31,9 @@ int pool_is_global_mean(const struct convoy_pool *p);
 /* Whether windows and rows of x fit without a rest: planes that follow each other are then like one high plane. */
 int pool_is_seamless(const struct convoy_pool *p);
 
+/* Whether rows of x and y are so short that two images fit vectors of sixteen. */
+int pool_is_paired(const struct convoy_pool *p);
+
 /* Planes are dealt out in blocks, so that a task is worth its start. */
 int64_t pool_block_planes(const struct convoy_pool *p);
 int64_t pool_block_count(const struct convoy_pool *p);
@@ -74,11 +77,22 @@ struct pool_back_rows {
 };
 int64_t pool_phase_floats(const struct convoy_pool *p);
 
+/* Rows of y that follow each other, of one image or of two. An image is a plane, or planes that pool_is_seamless joins. */
+struct pool_fwd_rows {
+    const struct convoy_pool *p;
+    const float *x; /* row 0 of the image                                                                     */
+    int64_t h;      /* its rows                                                                               */
+    int64_t first, rows;
+    int paired, images; /* paired: the second of two images is h rows of x and `rows` rows of y after the first */
+    float *y;
+    uint8_t *bytes;                         /* the index of maxima; NULL: not wanted                       */
+    const int32_t *divisors_h, *divisors_w; /* averages: [oh], [ow]                                        */
+};
+
 struct pool_loops {
     void (*max_row)(const struct pool_max_row *row);
-    /* Output rows that follow each other, with the same taps: returns how many were made, and has no claim on the one after
-     * them. 0: not this shape, or values that need max_row. May be NULL. */
-    int64_t (*max_rows_fast)(const struct pool_max_row *first, int64_t rows);
+    /* False: not this shape, or values that need max_row; what was written is nothing. May be NULL. */
+    int (*fwd_rows)(const struct pool_fwd_rows *rows);
     /* False: not this shape. May be NULL. */
     int (*max_back_rows_fast)(const struct pool_back_rows *rows);
     void (*back_row)(const struct pool_back_row *row);
@@ -92,6 +106,7 @@ struct pool_loops {
     void (*stream_lines)(float *to, const float *from, int64_t lines);
     void (*end_stream)(void); /* orders them before what follows; waits for the memory, so once a task */
 };
+int pool_fwd_rows_avx512(const struct pool_fwd_rows *rows);
 extern const struct pool_loops pool_loops_portable, pool_loops_avx2, pool_loops_avx512;
 
 /* ---- outputs that leave the caches ---- */

@@ -1,30 +1,12 @@
-/* The loops of pooling for AVX-512, with maxima over windows of two or three columns, two apart, in registers. */
+/* The loops of pooling for AVX-512. */
 #include "pool.h"
 
-static int64_t max_rows_fast(const struct pool_max_row *row, int64_t rows);
 static int max_back_rows_fast(const struct pool_back_rows *back);
 #define LANES_HEADER "lanes_avx512.h"
 #define POOL_LOOPS pool_loops_avx512
-#define POOL_MAX_ROWS_FAST max_rows_fast
+#define POOL_FWD_ROWS pool_fwd_rows_avx512
 #define POOL_MAX_BACK_ROWS_FAST max_back_rows_fast
 #include "pool_body.h"
-#include <float.h>
-
-/* Rows read in turn do not start the processor's prefetchers: what comes so many floats later is asked for. */
-enum { MOST_ROWS = 3, NO_TAP = 0x10000, READ_AHEAD = 2048 };
-
-/* Maxima over the rows of 32 columns, apart by the parity of the column, with the taps of their rows. */
-struct columns {
-    __m512 even, odd;
-    __m512i even_tap, odd_tap;
-};
-
-struct rows {
-    const float *x[MOST_ROWS]; /* where column 0 is, in rows of x                                     */
-    __m512i tap[MOST_ROWS];    /* r*kw                                                                */
-    int64_t width;
-    __m512 strange[2]; /* NaN once an infinity or NaN was seen: x*0 is 0 for every other value    */
-};
 
 static inline __mmask16 columns_inside(int64_t first, int64_t count)
 {
@@ -32,286 +14,141 @@ static inline __mmask16 columns_inside(int64_t first, int64_t count)
     return (__mmask16)(((1u << to) - 1) & ~((1u << from) - 1));
 }
 
-/* The 64 floats that 16 windows go through, 2 apart both ways. A prefetch touches nothing: addresses outside x do no harm. */
-static inline __attribute__((always_inline)) void fetch_ahead(const float *x)
-{
-    for (int line = 0; line < 4; line++)
-        _mm_prefetch((const char *)(x + READ_AHEAD + line * 16), _MM_HINT_T0);
-}
-
-static inline __attribute__((always_inline)) __m512 max_of_rows(struct rows *rows, int count, int64_t column, __mmask16 inside,
-                                                                int whole, int chain, __m512i *tap)
-{
-    const __m512 zero = _mm512_setzero_ps(), least = _mm512_set1_ps(-FLT_MAX);
-    __m512 best = whole ? _mm512_loadu_ps(rows->x[0] + column) : _mm512_mask_loadu_ps(least, inside, rows->x[0] + column);
-    rows->strange[chain] = _mm512_fmadd_ps(best, zero, rows->strange[chain]);
-    *tap = rows->tap[0];
-    for (int r = 1; r < count; r++) {
-        const __m512 x = whole ? _mm512_loadu_ps(rows->x[r] + column) : _mm512_mask_loadu_ps(least, inside, rows->x[r] + column);
-        rows->strange[chain] = _mm512_fmadd_ps(x, zero, rows->strange[chain]);
-        *tap = _mm512_mask_mov_epi32(*tap, _mm512_cmp_ps_mask(x, best, _CMP_GT_OQ), rows->tap[r]);
-        best = _mm512_max_ps(x, best); /* of two zeros the second: the first that was seen */
-    }
-    if (!whole)
-        *tap = _mm512_mask_mov_epi32(_mm512_set1_epi32(NO_TAP), inside, *tap);
-    return best;
-}
-
-static inline __attribute__((always_inline)) struct columns take_columns(struct rows *rows, int count, int64_t column)
-{
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-    __m512 low, high;
-    __m512i low_tap, high_tap;
-    if (column >= 0 && column + 32 <= rows->width) {
-        low = max_of_rows(rows, count, column, 0, 1, 0, &low_tap);
-        high = max_of_rows(rows, count, column + 16, 0, 1, 1, &high_tap);
-    } else {
-        low = max_of_rows(rows, count, column, columns_inside(column, rows->width), 0, 0, &low_tap);
-        high = max_of_rows(rows, count, column + 16, columns_inside(column + 16, rows->width), 0, 1, &high_tap);
-    }
-    return (struct columns){
-        .even = _mm512_permutex2var_ps(low, even, high),
-        .odd = _mm512_permutex2var_ps(low, odd, high),
-        .even_tap = _mm512_permutex2var_epi32(low_tap, even, high_tap),
-        .odd_tap = _mm512_permutex2var_epi32(low_tap, odd, high_tap),
-    };
-}
-
-/* Equal maxima: the least tap is the first in row order. */
-static inline __m512i least_tap(__m512i tap, __m512 value, __m512i value_tap, __m512 y)
-{
-    return _mm512_mask_min_epi32(tap, _mm512_cmp_ps_mask(value, y, _CMP_EQ_OQ), tap, value_tap);
-}
-
-/* The maxima y and their taps from those of the even and odd columns, and of the next even ones where windows are 3 wide. */
-static inline __attribute__((always_inline)) __m512 max_of_columns(const struct columns *now, const struct columns *next, int kw,
-                                                                   int indexed, __m512i *tap)
-{
-    const __m512 third = _mm512_castsi512_ps(_mm512_alignr_epi32(_mm512_castps_si512(next->even), _mm512_castps_si512(now->even), 1));
-    __m512 y = _mm512_max_ps(now->odd, now->even);
-    if (kw == 3)
-        y = _mm512_max_ps(third, y);
-    if (!indexed)
-        return y;
-    *tap = least_tap(_mm512_set1_epi32(NO_TAP), now->even, now->even_tap, y);
-    *tap = least_tap(*tap, now->odd, _mm512_add_epi32(now->odd_tap, _mm512_set1_epi32(1)), y);
-    if (kw == 3)
-        *tap = least_tap(*tap, third, _mm512_add_epi32(_mm512_alignr_epi32(next->even_tap, now->even_tap, 1), _mm512_set1_epi32(2)), y);
-    return y;
-}
-
-/* The statement keeps the compiler from joining conversion and store: vpmovdb to memory under a mask takes tens of cycles. */
-static inline __m128i narrow_taps(__m512i tap)
-{
-    __m128i bytes = _mm512_cvtepi32_epi8(tap);
-    __asm__("" : "+v"(bytes));
-    return bytes;
-}
-
-static inline __attribute__((always_inline)) int is_strange(const struct rows *rows)
-{
-    return _mm512_cmp_ps_mask(rows->strange[0], rows->strange[1], _CMP_UNORD_Q) != 0;
-}
-
-static inline __attribute__((always_inline)) void step_rows(struct rows *rows, int count, int64_t floats)
-{
-    for (int r = 0; r < count; r++)
-        rows->x[r] += floats;
-}
-
-static inline __attribute__((always_inline)) int64_t max_wide_rows(const struct pool_max_row *row, struct rows *rows,
-                                                                   int64_t wanted, int count, int kw, int indexed)
-{
-    const int64_t width = row->p->ow, pad = row->p->pad_l, step = (int64_t)row->p->stride_h * row->p->w;
-    float *y_row = row->y;
-    uint8_t *tap_row = row->bytes;
-    for (int64_t done = 0; done < wanted; done++) {
-        struct columns now, next = take_columns(rows, count, -pad);
-        __m512i tap;
-        int64_t ow = 0;
-        for (; ow + 16 <= width; ow += 16) {
-            now = next;
-            fetch_ahead(rows->x[0] + 4 * ow);
-            if (ow + 16 < width || kw == 3)
-                next = take_columns(rows, count, 2 * (ow + 16) - pad);
-            _mm512_storeu_ps(y_row + ow, max_of_columns(&now, &next, kw, indexed, &tap));
-            if (indexed)
-                _mm_storeu_si128((__m128i *)(void *)(tap_row + ow), narrow_taps(tap));
-        }
-        if (ow < width) {
-            const __mmask16 mask = lanes_mask_first(width - ow);
-            now = next;
-            fetch_ahead(rows->x[0] + 4 * ow);
-            if (kw == 3)
-                next = take_columns(rows, count, 2 * (ow + 16) - pad);
-            _mm512_mask_storeu_ps(y_row + ow, mask, max_of_columns(&now, &next, kw, indexed, &tap));
-            if (indexed)
-                _mm_mask_storeu_epi8(tap_row + ow, mask, narrow_taps(tap));
-        }
-        if (is_strange(rows))
-            return done;
-        step_rows(rows, count, step);
-        y_row += width;
-        tap_row += indexed ? width : 0;
-    }
-    return wanted;
-}
-
-/* Images of at most 16 columns without padding, windows 2 wide: two output rows to a vector. */
-static inline __attribute__((always_inline)) int64_t max_narrow_rows(const struct pool_max_row *row, struct rows *rows,
-                                                                     int64_t wanted, int count, int indexed)
-{
-    const int64_t width = row->p->ow, step = (int64_t)row->p->stride_h * row->p->w;
-    const __mmask16 inside = lanes_mask_first(row->p->w);
-    int32_t from[16];
-    for (int32_t lane = 0; lane < 16; lane++)
-        from[lane] = lane < width ? 2 * lane : 16 + 2 * (int32_t)(lane - width);
-    const __m512i even = _mm512_loadu_si512(from), odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-    for (int64_t done = 0; done < wanted; done += 2) {
-        __m512i low_tap, high_tap, tap;
-        const __m512 low = max_of_rows(rows, count, 0, inside, 0, 0, &low_tap);
-        __m512 high = low;
-        const int64_t pair = convoy_min(2, wanted - done);
-        high_tap = low_tap;
-        fetch_ahead(rows->x[0]);
-        if (pair == 2) {
-            step_rows(rows, count, step);
-            high = max_of_rows(rows, count, 0, inside, 0, 1, &high_tap);
-        }
-        if (is_strange(rows))
-            return done;
-        step_rows(rows, count, step);
-        const struct columns now = {
-            .even = _mm512_permutex2var_ps(low, even, high),
-            .odd = _mm512_permutex2var_ps(low, odd, high),
-            .even_tap = _mm512_permutex2var_epi32(low_tap, even, high_tap),
-            .odd_tap = _mm512_permutex2var_epi32(low_tap, odd, high_tap),
-        };
-        const __mmask16 mask = lanes_mask_first(pair * width);
-        _mm512_mask_storeu_ps(row->y + done * width, mask, max_of_columns(&now, &now, 2, indexed, &tap));
-        if (indexed)
-            _mm_mask_storeu_epi8(row->bytes + done * width, mask, narrow_taps(tap));
-    }
-    return wanted;
-}
-
-static inline __attribute__((always_inline)) int64_t max_rows_of(const struct pool_max_row *row, int64_t wanted, int count, int kw,
-                                                                 int indexed)
-{
-    const struct convoy_pool *p = row->p;
-    struct rows rows = {.width = p->w, .strange = {_mm512_setzero_ps(), _mm512_setzero_ps()}};
-    for (int r = 0; r < count; r++) {
-        rows.x[r] = row->x + (int64_t)r * p->dil_h * p->w;
-        rows.tap[r] = _mm512_set1_epi32((row->r_first + r) * p->kw);
-    }
-    if (kw == 2 && !p->pad_l && p->w <= 16 && p->ow <= 8 && 2 * p->ow <= p->w)
-        return max_narrow_rows(row, &rows, wanted, count, indexed);
-    return max_wide_rows(row, &rows, wanted, count, kw, indexed);
-}
-
-static int64_t max_rows_fast(const struct pool_max_row *row, int64_t rows)
-{
-    const struct convoy_pool *p = row->p;
-    const int count = row->r_last - row->r_first, indexed = row->index != NULL;
-    if (p->stride_w != 2 || p->dil_w != 1 || p->kh > MOST_ROWS || (indexed && !row->bytes))
-        return 0;
-    switch (p->kw * 8 + count * 2 + indexed) {
-    case 2 * 8 + 2 * 2 + 0: return max_rows_of(row, rows, 2, 2, 0);
-    case 2 * 8 + 2 * 2 + 1: return max_rows_of(row, rows, 2, 2, 1);
-    case 3 * 8 + 2 * 2 + 0: return max_rows_of(row, rows, 2, 3, 0);
-    case 3 * 8 + 2 * 2 + 1: return max_rows_of(row, rows, 2, 3, 1);
-    case 3 * 8 + 3 * 2 + 0: return max_rows_of(row, rows, 3, 3, 0);
-    case 3 * 8 + 3 * 2 + 1: return max_rows_of(row, rows, 3, 3, 1);
-    default: return 0;
-    }
-}
-
 /* ---- gradients ---- */
 
-/* Rows of dy that meet one row of dx, with the first tap of their rows. */
-struct meeting {
-    int rows;
-    struct {
-        const float *dy;
-        const uint8_t *index;
-        int first_tap;
-    } row[MOST_ROWS];
+/* What an instance is compiled for. */
+struct shape {
+    int kernel, stride;
+    int odd_pad;
+    int whole; /* every window and column of the block is there, and every row */
 };
 
-/* The padded row is a*stride + b: the taps b, b + stride, ... of windows a, a - 1, ... */
-static inline __attribute__((always_inline)) void find_meeting(const struct pool_back_rows *back, int64_t a, int64_t b,
-                                                               struct meeting *meeting)
+/* `stride` vectors of rows of dx from column w = stride*at on. The tap s of window ow lies at w = stride*ow - pad + s: ow - at is
+ * the same for the whole block. Stride 2: the taps of one parity meet the even columns, those of the other the odd ones. */
+struct block {
+    int64_t at;
+    __mmask16 windows[3], columns[2];
+};
+
+/* ow - at for tap s, but for pad_l / stride. */
+static inline __attribute__((always_inline)) int ahead(int stride, int odd_pad, int s)
 {
-    const struct convoy_pool *p = back->p;
-    meeting->rows = 0;
-    for (int64_t r = b, oh = a; r < p->kh; r += p->stride_h, oh--)
-        if (oh >= 0 && oh < back->oh) {
-            meeting->row[meeting->rows].dy = back->dy + oh * p->ow;
-            meeting->row[meeting->rows].index = (const uint8_t *)back->index + oh * p->ow;
-            meeting->row[meeting->rows++].first_tap = (int)(r * p->kw);
-        }
+    return stride == 1 ? -s : s == 0 ? odd_pad : s == 1 ? 0 : odd_pad - 1;
 }
 
-static inline __attribute__((always_inline)) __m512 add_chosen_lanes(__m512 sum, const float *dy, const uint8_t *index, int tap,
-                                                                     __mmask16 inside, int whole)
+/* The padded rows a*stride + b of dx, for every b: the taps b, b + stride, ... of windows a, a - 1, ... */
+struct meeting {
+    const float *dy[3]; /* rows a, a - 1, ..., window pad_l / stride */
+    const uint8_t *index[3];
+    float *dx[2];
+    __mmask16 window[3], row[2]; /* all bits, or none where the row is missing */
+};
+
+static inline struct block block_at(const struct convoy_pool *p, int kernel, int stride, int64_t at)
 {
-    const __m128i wanted = _mm_set1_epi8((char)tap);
-    if (whole) {
-        const __m128i taps = _mm_loadu_si128((const __m128i *)(const void *)index);
-        return _mm512_mask_add_ps(sum, _mm_cmpeq_epi8_mask(taps, wanted), sum, _mm512_loadu_ps(dy));
-    }
-    const __mmask16 chosen = _mm_mask_cmpeq_epi8_mask(inside, _mm_maskz_loadu_epi8(inside, index), wanted);
-    return _mm512_mask_add_ps(sum, chosen, sum, _mm512_maskz_loadu_ps(chosen, dy));
+    struct block block = {.at = at};
+    for (int s = 0; s < kernel; s++)
+        block.windows[s] = columns_inside(at + p->pad_l / stride + ahead(stride, p->pad_l & 1, s), p->ow);
+    for (int vector = 0; vector < stride; vector++)
+        block.columns[vector] = columns_inside(stride * at + 16 * vector, p->w);
+    return block;
 }
 
-/* Columns w = 2i and 2i + 1 of dx. The tap s of window ow lies at w = 2*ow - pad + s: the taps of one parity meet the even columns,
- * those of the other the odd ones, and ow - i is the same for all i. */
-static inline __attribute__((always_inline)) void back_row_of(const struct pool_back_rows *back, const struct meeting *meeting,
-                                                              float *dx, int kw, int odd_pad)
+static inline int block_is_whole(const struct block *block, int kernel, int stride)
 {
-    const int64_t width = back->p->w, windows = back->p->ow, pad = back->p->pad_l;
+    __mmask16 all = block->columns[0] & block->columns[stride - 1];
+    for (int s = 0; s < kernel; s++)
+        all &= block->windows[s];
+    return all == 0xffff;
+}
+
+/* dx gets what the taps bring, first the windows of row a. */
+static inline __attribute__((always_inline)) void back_block(struct shape shape, const struct meeting *meeting,
+                                                             const struct block *block, int64_t at, const __m128i *wanted)
+{
     const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    int64_t ahead[3];
-    for (int s = 0; s < kw; s++)
-        ahead[s] = (((s + odd_pad) & 1) + pad - s) / 2;
-    for (int64_t i = 0; 2 * i < width; i += 16) {
-        __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-        const int whole = i + ahead[kw - 1] >= 0 && i + ahead[0] + 17 <= windows; /* ahead[1] is at most ahead[0] + 1 */
-        for (int at = 0; at < meeting->rows; at++)
-            for (int s = 0; s < kw; s++) {
-                const int64_t ow = i + ahead[s];
-                const int odd = (s + odd_pad) & 1, tap = meeting->row[at].first_tap + s;
-                const float *dy = meeting->row[at].dy + ow;
-                const uint8_t *index = meeting->row[at].index + ow;
-                sum[odd] = whole ? add_chosen_lanes(sum[odd], dy, index, tap, 0, 1)
-                                 : add_chosen_lanes(sum[odd], dy, index, tap, columns_inside(ow, windows), 0);
+    __m512 sum[2][2] = {{_mm512_setzero_ps(), _mm512_setzero_ps()}, {_mm512_setzero_ps(), _mm512_setzero_ps()}};
+    for (int m = 0; m * shape.stride < shape.kernel; m++)
+        for (int s = 0; s < shape.kernel; s++) {
+            const float *from = meeting->dy[m] + at + ahead(shape.stride, shape.odd_pad, s);
+            const uint8_t *taps_from = meeting->index[m] + at + ahead(shape.stride, shape.odd_pad, s);
+            const int odd = shape.stride == 2 ? (s + shape.odd_pad) & 1 : 0;
+            const __mmask16 inside = shape.whole ? 0xffff : block->windows[s] & meeting->window[m];
+            const __m512 dy = shape.whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(inside, from);
+            const __m128i taps = shape.whole ? _mm_loadu_si128((const __m128i *)(const void *)taps_from)
+                                             : _mm_maskz_loadu_epi8(inside, taps_from);
+            for (int b = 0; b < shape.stride && b + m * shape.stride < shape.kernel; b++) {
+                const __m128i tap = wanted[(b + m * shape.stride) * shape.kernel + s];
+                const __mmask16 chosen = shape.whole ? _mm_cmpeq_epi8_mask(taps, tap) : _mm_mask_cmpeq_epi8_mask(inside, taps, tap);
+                sum[b][odd] = _mm512_mask_add_ps(sum[b][odd], chosen, sum[b][odd], dy);
             }
-        const __m512 left = _mm512_permutex2var_ps(sum[0], low, sum[1]), right = _mm512_permutex2var_ps(sum[0], high, sum[1]);
-        if (2 * i + 32 <= width) {
-            _mm512_storeu_ps(dx + 2 * i, left);
-            _mm512_storeu_ps(dx + 2 * i + 16, right);
-        } else {
-            _mm512_mask_storeu_ps(dx + 2 * i, columns_inside(2 * i, width), left);
-            _mm512_mask_storeu_ps(dx + 2 * i + 16, columns_inside(2 * i + 16, width), right);
+        }
+    for (int b = 0; b < shape.stride; b++) {
+        __m512 v[2] = {sum[b][0], sum[b][1]};
+        if (shape.stride == 2) {
+            v[0] = _mm512_permutex2var_ps(sum[b][0], low, sum[b][1]);
+            v[1] = _mm512_permutex2var_ps(sum[b][0], high, sum[b][1]);
+        }
+        for (int vector = 0; vector < shape.stride; vector++) {
+            float *to = meeting->dx[b] + shape.stride * at + 16 * vector;
+            if (shape.whole)
+                _mm512_storeu_ps(to, v[vector]);
+            else
+                _mm512_mask_storeu_ps(to, block->columns[vector] & meeting->row[b], v[vector]);
         }
     }
 }
 
-static inline __attribute__((always_inline)) void back_wide_rows(const struct pool_back_rows *back, int kw, int odd_pad)
+static inline __attribute__((always_inline)) int back_wide_rows(const struct pool_back_rows *back, int kernel, int stride, int odd_pad)
 {
     const struct convoy_pool *p = back->p;
-    int64_t a = (back->h_first + p->pad_t) / p->stride_h, b = (back->h_first + p->pad_t) % p->stride_h;
-    for (int64_t row = 0; row < back->rows; row++) {
+    const struct shape whole = {kernel, stride, odd_pad, 1}, partly = {kernel, stride, odd_pad, 0};
+    const int64_t count = convoy_ceil_div(p->w, 16 * stride), last_h = back->h_first + back->rows;
+    const struct block first = block_at(p, kernel, stride, 0), last = block_at(p, kernel, stride, (count - 1) * 16);
+    const int64_t whole_first = block_is_whole(&first, kernel, stride) ? 0 : 16;
+    int64_t whole_last = count * 16;
+    struct block partial = last;
+    __m128i wanted[9];
+    for (int tap = 0; tap < kernel * kernel; tap++) {
+        wanted[tap] = _mm_set1_epi8((char)tap);
+        __asm__("" : "+v"(wanted[tap])); /* or it is made again for every row */
+    }
+    while (whole_last > whole_first && !block_is_whole(&partial, kernel, stride)) {
+        whole_last -= 16;
+        partial = block_at(p, kernel, stride, whole_last - 16);
+    }
+    for (int64_t a = (back->h_first + p->pad_t) / stride; a * stride - p->pad_t < last_h; a++) {
+        const int64_t h = a * stride - p->pad_t;
         struct meeting meeting;
-        find_meeting(back, a, b, &meeting);
-        back_row_of(back, &meeting, back->dx + row * p->w, kw, odd_pad);
-        if (++b == p->stride_h) {
-            b = 0;
-            a++;
+        __mmask16 all = 0xffff;
+        for (int m = 0; m * stride < kernel; m++) {
+            const int64_t from = (a - m) * p->ow + p->pad_l / stride;
+            meeting.dy[m] = back->dy + from;
+            meeting.index[m] = (const uint8_t *)back->index + from;
+            all &= meeting.window[m] = a - m >= 0 && a - m < back->oh ? 0xffff : 0;
+        }
+        for (int b = 0; b < stride; b++) {
+            meeting.dx[b] = back->dx + (h + b - back->h_first) * p->w;
+            all &= meeting.row[b] = h + b >= back->h_first && h + b < last_h ? 0xffff : 0;
+        }
+        int64_t at = 0;
+        if (all) {
+            if (whole_first)
+                back_block(partly, &meeting, &first, 0, wanted);
+            for (at = whole_first; at < whole_last; at += 16)
+                back_block(whole, &meeting, &first, at, wanted);
+            if (at == last.at) {
+                back_block(partly, &meeting, &last, at, wanted);
+                at += 16;
+            }
+        }
+        for (; at <= last.at; at += 16) {
+            const struct block block = block_at(p, kernel, stride, at);
+            back_block(partly, &meeting, &block, at, wanted);
         }
     }
+    return 1;
 }
 
 /* Windows 2x2, 2 apart, that cover images of at most 16 columns: two rows of dy to a vector, four rows of dx. h_first and rows are
@@ -377,9 +214,9 @@ static void back_pairs_of_rows(const struct pool_back_rows *back)
 static int max_back_rows_fast(const struct pool_back_rows *back)
 {
     const struct convoy_pool *p = back->p;
-    if (p->stride_w != 2 || p->dil_w != 1 || p->dil_h != 1 || p->kh > MOST_ROWS)
+    if (p->kh != p->kw || p->stride_h != p->stride_w || p->stride_w > 2 || p->dil_w != 1 || p->dil_h != 1)
         return 0;
-    if (p->kw == 2 && p->kh == 2 && p->stride_h == 2 && !p->pad_l && !p->pad_t && p->w == 2 * p->ow &&
+    if (p->kw == 2 && p->stride_w == 2 && !p->pad_l && !p->pad_t && p->w == 2 * p->ow &&
         back->h_first % 2 == 0 && back->rows % 2 == 0 && back->h_first + back->rows <= 2 * back->oh) {
         if (p->w <= 16)
             back_narrow_rows(back);
@@ -387,11 +224,13 @@ static int max_back_rows_fast(const struct pool_back_rows *back)
             back_pairs_of_rows(back);
         return 1;
     }
-    switch (p->kw * 2 + (p->pad_l & 1)) {
-    case 2 * 2 + 0: back_wide_rows(back, 2, 0); return 1;
-    case 2 * 2 + 1: back_wide_rows(back, 2, 1); return 1;
-    case 3 * 2 + 0: back_wide_rows(back, 3, 0); return 1;
-    case 3 * 2 + 1: back_wide_rows(back, 3, 1); return 1;
+    switch (p->kw * 4 + (p->stride_w - 1) * 2 + (p->stride_w == 2 && p->pad_l % 2)) {
+    case 2 * 4 + 0 * 2 + 0: return back_wide_rows(back, 2, 1, 0);
+    case 2 * 4 + 1 * 2 + 0: return back_wide_rows(back, 2, 2, 0);
+    case 2 * 4 + 1 * 2 + 1: return back_wide_rows(back, 2, 2, 1);
+    case 3 * 4 + 0 * 2 + 0: return back_wide_rows(back, 3, 1, 0);
+    case 3 * 4 + 1 * 2 + 0: return back_wide_rows(back, 3, 2, 0);
+    case 3 * 4 + 1 * 2 + 1: return back_wide_rows(back, 3, 2, 1);
     default: return 0;
     }
 }

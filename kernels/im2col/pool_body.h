@@ -1,5 +1,5 @@
 /* pool_body: the loops of pooling for any window, in plain C that compilers vectorise. Included by pool_portable.c, pool_avx2.c and
- * pool_avx512.c, which define POOL_LOOPS as the object to make, and POOL_MAX_ROWS_FAST and POOL_MAX_BACK_ROWS_FAST as functions for
+ * pool_avx512.c, which define POOL_LOOPS as the object to make, and POOL_FWD_ROWS and POOL_MAX_BACK_ROWS_FAST as functions for
  * the common windows or NULL. Windows are taken apart: rows first, along whole rows of x, then columns: kh + kw steps, not kh*kw. */
 #include "lanes.h"
 #include "pool.h"
@@ -240,7 +240,7 @@ static void end_stream(void)
 
 const struct pool_loops POOL_LOOPS = {
     .max_row = max_row,
-    .max_rows_fast = POOL_MAX_ROWS_FAST,
+    .fwd_rows = POOL_FWD_ROWS,
     .max_back_rows_fast = POOL_MAX_BACK_ROWS_FAST,
     .back_row = back_row,
     .mean_row = mean_row,

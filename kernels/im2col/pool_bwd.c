@@ -113,7 +113,7 @@ static int32_t find_taps(const struct call *call, int64_t h, const float *dy, in
     return rows;
 }
 
-/* Maxima of common windows: false where the loops have none for them. Rows are an even number where they are cut. */
+/* Maxima of common windows: false where the loops have none for them. */
 static int gather_fast(const struct call *call, struct scratch *scratch, int64_t plane, int64_t planes)
 {
     const struct convoy_pool *p = call->p;
@@ -121,8 +121,9 @@ static int gather_fast(const struct call *call, struct scratch *scratch, int64_t
     const int64_t most = call->stream ? convoy_max(1, POOL_STAGE_ROW_BYTES / row_bytes / 2 * 2) : rows;
     if (!call->index || call->index_bytes != 1 || !call->loops->max_back_rows_fast)
         return 0;
-    for (int64_t done = 0; done < rows; done += most) {
-        const int64_t now = convoy_min(most, rows - done);
+    /* The loops make rows in pairs, from a padded row that is even on. */
+    for (int64_t done = 0, now; done < rows; done += now) {
+        now = convoy_min(most > 1 && !done ? most - p->pad_t % 2 : most, rows - done);
         const struct pool_back_rows back = {
             .p = p,
             .dy = call->dy + at,

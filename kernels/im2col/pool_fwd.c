@@ -13,9 +13,8 @@ struct call {
     void *index; /* NULL: not wanted                                                       */
     int32_t index_bytes;
     int stream;
-    struct pool_range inner;    /* output rows with all taps inside x                                    */
     struct pool_range *windows; /* [kw]: output columns whose tap s lies inside x                         */
-    int32_t *divisors;          /* averages, [ow]: along w                                                */
+    int32_t *divisors_w, *divisors_h; /* averages, [ow] and [oh]                                         */
     char *lanes;                /* [lane]: two stages, then best [w], taps [w], index [ow]                */
     int64_t lane_bytes;
 };
@@ -34,7 +33,7 @@ static int64_t lane_bytes(const struct convoy_pool *p)
 
 static int64_t shared_bytes(const struct convoy_pool *p)
 {
-    return convoy_round_up(p->kw * (int64_t)sizeof(struct pool_range) + p->ow * (int64_t)sizeof(int32_t), 64);
+    return convoy_round_up(p->kw * (int64_t)sizeof(struct pool_range) + ((int64_t)p->ow + p->oh) * (int64_t)sizeof(int32_t), 64);
 }
 
 uint64_t pool_fwd_workspace_bytes(const struct plan *plan)
@@ -66,75 +65,75 @@ static void make_windows(const struct call *call, const float *x, int64_t oh, fl
         y[ow] = (float)sqrt(window_squares(call, x, oh, ow));
 }
 
-/* `rows` rows of y from row `first` of all, whose windows have the same tap rows inside x; x is under the first of them. */
-static void make_rows(const struct call *call, struct scratch *scratch, const float *x, int64_t first, int64_t rows, int32_t r_first,
-                      int32_t r_last)
+/* One row of y: row `at` of all planes. */
+static void make_row(const struct call *call, struct scratch *scratch, int64_t at, float *y, uint8_t *bytes)
 {
     const struct convoy_pool *p = call->p;
-    const int64_t at = first * p->ow, x_step = (int64_t)p->stride_h * p->w;
-    const int narrow = call->index && call->index_bytes == 1;
+    const int64_t plane = at / p->oh, oh = at % p->oh;
     struct pool_max_row row = {
         .p = p,
         .windows = call->windows,
-        .x = x,
-        .r_first = r_first,
-        .r_last = r_last,
-        .y = call->stream ? pool_stage_room(&scratch->y_stage, call->loops, rows * p->ow * (int64_t)sizeof(float)) : call->y + at,
+        .y = y,
+        .index = bytes ? scratch->index : call->index ? (int32_t *)call->index + at * p->ow : NULL,
+        .bytes = bytes,
         .best = scratch->best,
         .taps = scratch->taps,
     };
-    if (narrow)
-        row.bytes = call->stream ? pool_stage_room(&scratch->index_stage, call->loops, rows * p->ow) : (uint8_t *)call->index + at;
-    if (call->index)
-        row.index = narrow ? scratch->index : (int32_t *)call->index + at;
-    for (int64_t done = 0; done < rows;) {
-        int64_t made = 1;
-        if (p->kind == CONVOY_POOL_MAX) {
-            made = call->loops->max_rows_fast ? call->loops->max_rows_fast(&row, rows - done) : 0;
-            if (!made) {
-                call->loops->max_row(&row);
-                made = 1;
-            }
-        } else {
-            const int64_t oh = (first + done) % p->oh;
-            call->loops->mean_row(&row, pool_divisor(&call->axis_h, oh, p->kind), call->divisors);
-        }
-        row.x += made * x_step;
-        row.y += made * p->ow;
-        if (narrow)
-            row.bytes += made * p->ow;
-        else if (row.index)
-            row.index += made * p->ow;
-        done += made;
-    }
+    pool_taps(&call->axis_h, oh, &row.r_first, &row.r_last);
+    row.x = call->x + (plane * p->h + oh * p->stride_h - p->pad_t + (int64_t)row.r_first * p->dil_h) * p->w;
+    if (p->kind == CONVOY_POOL_MAX)
+        call->loops->max_row(&row);
+    else
+        call->loops->mean_row(&row, call->divisors_h[oh], call->divisors_w);
 }
 
-/* Rows oh..oh+rows-1 of a plane, all taps inside, in pieces that the stages take. */
-static void make_inner_rows(const struct call *call, struct scratch *scratch, const float *x, int64_t first, int64_t oh, int64_t rows)
+/* Images are planes, or planes that are joined. */
+struct images {
+    int64_t plane, joined; /* the first plane, and how many planes make an image */
+    int paired, count;
+};
+
+static void make_rows(const struct call *call, struct scratch *scratch, const struct images *images, int64_t first, int64_t rows)
 {
     const struct convoy_pool *p = call->p;
-    const int64_t most = call->stream ? POOL_STAGE_ROW_BYTES / (p->ow * (int64_t)sizeof(float)) : rows;
-    for (int64_t done = 0; done < rows; done += most)
-        make_rows(call, scratch, x + ((oh + done) * p->stride_h - p->pad_t) * p->w, first + done, convoy_min(most, rows - done), 0,
-                  p->kh);
+    const int64_t at = images->plane * p->oh + first, all = rows * images->count;
+    float *y = call->stream ? pool_stage_room(&scratch->y_stage, call->loops, all * p->ow * (int64_t)sizeof(float))
+                            : call->y + at * p->ow;
+    uint8_t *bytes = NULL;
+    if (call->index && call->index_bytes == 1)
+        bytes = call->stream ? pool_stage_room(&scratch->index_stage, call->loops, all * p->ow) : (uint8_t *)call->index + at * p->ow;
+    const struct pool_fwd_rows wanted = {
+        .p = p,
+        .x = call->x + images->plane * p->h * p->w,
+        .h = images->joined * p->h,
+        .first = first,
+        .rows = rows,
+        .paired = images->paired,
+        .images = images->count,
+        .y = y,
+        .bytes = bytes,
+        .divisors_h = call->divisors_h,
+        .divisors_w = call->divisors_w,
+    };
+    if (call->loops->fwd_rows && (!call->index || bytes) && call->loops->fwd_rows(&wanted))
+        return;
+    for (int64_t done = 0; done < all; done++)
+        make_row(call, scratch, at + done, y + done * p->ow, bytes ? bytes + done * p->ow : NULL);
 }
 
-static void make_plane(const struct call *call, struct scratch *scratch, int64_t plane)
+/* The planes that are made together, from `plane` on. */
+static struct images next_images(const struct convoy_pool *p, int64_t plane, int64_t last)
 {
-    const struct convoy_pool *p = call->p;
-    const float *x = call->x + plane * p->h * p->w;
-    for (int64_t oh = 0; oh < p->oh;) {
-        int32_t r_first, r_last;
-        if (oh == call->inner.first && call->inner.first < call->inner.last) {
-            make_inner_rows(call, scratch, x, plane * p->oh + oh, oh, call->inner.last - oh);
-            oh = call->inner.last;
-            continue;
-        }
-        pool_taps(&call->axis_h, oh, &r_first, &r_last);
-        make_rows(call, scratch, x + (oh * p->stride_h - p->pad_t + (int64_t)r_first * p->dil_h) * p->w, plane * p->oh + oh, 1, r_first,
-                  r_last);
-        oh++;
+    struct images images = {.plane = plane, .joined = 1, .paired = pool_is_paired(p), .count = 1};
+    const int joins = p->kind == CONVOY_POOL_MAX && pool_is_seamless(p);
+    if (images.paired && last - plane > 1) {
+        const int64_t most = POOL_STAGE_ROW_BYTES / (2 * (int64_t)p->oh * p->ow * (int64_t)sizeof(float));
+        images.count = 2;
+        images.joined = joins ? convoy_min(most, (last - plane) / 2) : 1;
+    } else if (!images.paired && joins) {
+        images.joined = last - plane;
     }
+    return images;
 }
 
 /* L2 */
@@ -164,11 +163,15 @@ static void make_planes(void *context, size_t task, size_t worker)
         if (call->index && call->index_bytes == 1)
             pool_stage_open(&scratch.index_stage, lane + POOL_STAGE_BYTES, (uint8_t *)call->index + at);
     }
-    if (p->kind == CONVOY_POOL_MAX && pool_is_seamless(p))
-        make_inner_rows(call, &scratch, call->x + first * p->h * p->w, first * p->oh, 0, (last - first) * p->oh);
-    else
-        for (int64_t plane = first; plane < last; plane++)
-            make_plane(call, &scratch, plane);
+    /* So many rows of y that they and their x stay in the L1. */
+    const int64_t most = convoy_max(1, POOL_STAGE_ROW_BYTES / (p->ow * (int64_t)sizeof(float)));
+    for (int64_t plane = first; plane < last;) {
+        const struct images images = next_images(p, plane, last);
+        const int64_t rows = images.joined * p->oh, step = images.count == 2 ? rows : most;
+        for (int64_t done = 0; done < rows; done += step)
+            make_rows(call, &scratch, &images, done, convoy_min(step, rows - done));
+        plane += images.joined * images.count;
+    }
     if (call->stream) {
         pool_stage_close(&scratch.y_stage, call->loops);
         if (call->index && call->index_bytes == 1)
@@ -202,17 +205,18 @@ convoy_status pool_fwd_run(const struct plan *plan, const struct convoy_args *ar
         .index_bytes = convoy_index_bytes(p),
         .stream = plan->stream,
         .windows = windows,
-        .divisors = (int32_t *)(windows + p->kw),
+        .divisors_w = (int32_t *)(windows + p->kw),
+        .divisors_h = (int32_t *)(windows + p->kw) + p->ow,
         .lanes = workspace + shared_bytes(p),
         .lane_bytes = lane_bytes(p),
     };
     (void)err;
-    call.inner = pool_windows(&call.axis_h, 0);
-    call.inner.last = (int32_t)convoy_min(call.inner.last, pool_windows(&call.axis_h, p->kh - 1).last);
     for (int32_t s = 0; s < p->kw; s++)
         windows[s] = pool_windows(&call.axis_w, s);
     for (int64_t ow = 0; ow < p->ow && p->kind != CONVOY_POOL_MAX; ow++)
-        call.divisors[ow] = (int32_t)pool_divisor(&call.axis_w, ow, p->kind);
+        call.divisors_w[ow] = (int32_t)pool_divisor(&call.axis_w, ow, p->kind);
+    for (int64_t oh = 0; oh < p->oh && p->kind != CONVOY_POOL_MAX; oh++)
+        call.divisors_h[oh] = (int32_t)pool_divisor(&call.axis_h, oh, p->kind);
     plan->host->parallel(plan->host, p->kind == CONVOY_POOL_L2 ? make_norms : pool_is_global_mean(p) ? make_means : make_planes, &call, (size_t)pool_block_count(p));
     return CONVOY_OK;
 }

@@ -1,8 +1,8 @@
 #include "cache.h"
+#include "gpu.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A file: this, the key, the program. */
@@ -25,23 +25,7 @@ uint64_t cache_hash(uint64_t hash, const void *data, size_t bytes)
 
 void cache_open(struct cache *cache)
 {
-    const char *const own = getenv("CONVOY_CACHE_PATH"), *const shared = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
-    char *const folder = cache->folder;
-    int length = 0;
-    folder[0] = '\0';
-    if (own && *own) {
-        length = snprintf(folder, sizeof cache->folder, "%s", own);
-    } else if (shared && *shared) {
-        length = snprintf(folder, sizeof cache->folder, "%s/convoy", shared);
-    } else if (home && *home) {
-        length = snprintf(folder, sizeof cache->folder, "%s/.cache", home);
-        mkdir(folder, 0755);
-        length = snprintf(folder, sizeof cache->folder, "%s/.cache/convoy", home);
-    }
-    if (length < 0 || (size_t)length >= sizeof cache->folder)
-        folder[0] = '\0';
-    if (folder[0] && mkdir(folder, 0755) != 0 && access(folder, R_OK | X_OK) != 0)
-        folder[0] = '\0';
+    gpu_cache_folder(cache->folder, sizeof cache->folder);
 }
 
 static void path_of(const struct cache *cache, const char *key, char *path, size_t size)

@@ -50,6 +50,11 @@ static convoy_status create(struct device *device, struct convoy_error *err)
     device->base.software = choice_is_software(&device->choice);
     snprintf(device->base.name, sizeof device->base.name, "opencl:%.40s%s", device->choice.name, device->base.software ? " (software)" : "");
     describe_to_planner(device);
+    device->base.tuning = gpu_tuning_open(&(struct gpu_tuning_owner){.plugin = "opencl",
+                                                                     .version = OPENCL_VERSION,
+                                                                     .device = device->choice.name,
+                                                                     .driver = device->choice.driver},
+                                          device->base.host);
     device->context = device->api.CreateContext(properties, 1, &device->choice.device, NULL, NULL, &result);
     if (result != CL_SUCCESS)
         return api_fail(err, result, "clCreateContext");

@@ -6,6 +6,8 @@
 #include "choice.h"
 #include "backend.h"
 
+#define OPENCL_VERSION "1.0" /* of the plugin: configurations that were chosen hold for one version */
+
 struct memory_pool;
 struct queue;
 struct programs;

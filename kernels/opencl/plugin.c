@@ -159,6 +159,8 @@ static const void *extension(const char *id)
 {
     if (!strcmp(id, CONVOY_PROFILE_ID))
         return &profiler;
+    if (!strcmp(id, CONVOY_TUNE_ID))
+        return &gpu_tuner;
     return strcmp(id, CONVOY_DEVICES_ID) == 0 ? &devices : NULL;
 }
 
@@ -166,7 +168,7 @@ const struct convoy_plugin convoy_plugin_v1 = {
     .struct_size = sizeof convoy_plugin_v1,
     .abi_minor = CONVOY_ABI_MINOR,
     .name = "opencl",
-    .version = "1.0",
+    .version = OPENCL_VERSION,
     .author = "the Convoy authors",
     .summary = "OpenCL C on any OpenCL 1.2 device; every operation",
     .variants = gpu_variants,

@@ -178,6 +178,20 @@ static void describe_to_planner(struct device *device, const struct candidate *c
     gpu_device_overrule(planner);
 }
 
+/* The driver by all that tells one from another; the pipeline cache's UUID changes with the compiler too. */
+static void open_tuning(struct device *device)
+{
+    const VkPhysicalDeviceProperties *const p = &device->properties;
+    char driver[160];
+    int length = snprintf(driver, sizeof driver, "%.40s %.40s %x ", device->driver.driverName, device->driver.driverInfo,
+                          p->driverVersion);
+    for (uint32_t b = 0; b < VK_UUID_SIZE; b++)
+        length += snprintf(driver + length, sizeof driver - (size_t)length, "%02x", p->pipelineCacheUUID[b]);
+    device->base.tuning = gpu_tuning_open(
+        &(struct gpu_tuning_owner){.plugin = "vulkan", .version = VULKAN_VERSION, .device = p->deviceName, .driver = driver},
+        device->base.host);
+}
+
 static convoy_status create(struct device *device, const struct candidate *chosen, struct convoy_error *err)
 {
     const float priority = 1;
@@ -202,6 +216,7 @@ static convoy_status create(struct device *device, const struct candidate *chose
              device->base.software ? " (software)" : "");
     device->api.GetPhysicalDeviceMemoryProperties(device->physical, &device->memory_types);
     describe_to_planner(device, chosen);
+    open_tuning(device);
     const VkResult result = device->api.CreateDevice(device->physical, &info, NULL, &device->handle);
     if (result != VK_SUCCESS)
         return api_fail(err, result, "vkCreateDevice");

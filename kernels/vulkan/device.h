@@ -5,6 +5,8 @@
 #include "api.h"
 #include "backend.h"
 
+#define VULKAN_VERSION "1.0" /* of the plugin: configurations that were chosen hold for one version */
+
 struct memory_pool;
 struct queue;
 struct pipelines;

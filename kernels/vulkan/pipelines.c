@@ -2,7 +2,6 @@
 #include "spirv.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct pipeline {
@@ -26,23 +25,13 @@ struct pipelines {
 /* ---- the cache on disk ---- */
 
 /* The name carries the device, its driver and the driver's own identifier, so that another driver looks for another file; the
- * driver checks the header again. CONVOY_CACHE_PATH names another folder; where none can be made there is no file, which is no
- * error. */
+ * driver checks the header again. Without a folder there is no file, which is no error. */
 static void find_path(const struct device *device, char *path, size_t size)
 {
-    const char *const own = getenv("CONVOY_CACHE_PATH"), *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
     const VkPhysicalDeviceProperties *const p = &device->properties;
     char folder[400], uuid[2 * VK_UUID_SIZE + 1];
     path[0] = '\0';
-    if (own && *own)
-        snprintf(folder, sizeof folder, "%s", own);
-    else if (cache && *cache)
-        snprintf(folder, sizeof folder, "%s/convoy", cache);
-    else if (home && *home)
-        snprintf(folder, sizeof folder, "%s/.cache/convoy", home);
-    else
-        return;
-    if (mkdir(folder, 0755) != 0 && access(folder, W_OK) != 0)
+    if (!gpu_cache_folder(folder, sizeof folder))
         return;
     for (uint32_t b = 0; b < VK_UUID_SIZE; b++)
         snprintf(uuid + 2 * b, 3, "%02x", p->pipelineCacheUUID[b]);

@@ -137,9 +137,8 @@ static void learn_speed(struct device *device, uint32_t number)
     struct queue *const queue = device->queue;
     const struct slot *const slot = &queue->slot[number];
     uint64_t stamp[2];
-    if (!queue->stamps ||
-        device->api.GetQueryPoolResults(device->handle, queue->stamps, number * 2, 2, sizeof stamp, stamp, sizeof *stamp,
-                                        VK_QUERY_RESULT_64_BIT) != VK_SUCCESS)
+    if (!queue->stamps || device->api.GetQueryPoolResults(device->handle, queue->stamps, number * 2, 2, sizeof stamp, stamp,
+                                                          sizeof *stamp, VK_QUERY_RESULT_64_BIT) != VK_SUCCESS)
         return;
     const uint64_t mask = device->timestamp_bits >= 64 ? UINT64_MAX : ((uint64_t)1 << device->timestamp_bits) - 1;
     gpu_pace_learn(&queue->pace, &slot->batch,

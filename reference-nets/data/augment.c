@@ -21,7 +21,8 @@ enum draw {
     DRAW_CONTRAST,
     DRAW_CUT_H,
     DRAW_CUT_W,
-    DRAW_COLOUR,
+    DRAW_COLOUR,     /* and one more for each channel */
+    DRAW_TINT = 0x20, /* the same                      */
     DRAW_BETA = 64
 };
 
@@ -126,7 +127,7 @@ static void colours(const struct batches_options *o, struct augment_key key, flo
 {
     const struct augment_options *g = &o->augment;
     const int64_t plane = (int64_t)o->h * o->w, size = o->c * plane;
-    if (g->brightness == 0 && g->contrast == 0 && g->colour == 0)
+    if (g->brightness == 0 && g->contrast == 0 && g->colour == 0 && g->tint == 0)
         return;
     const double bright = 1 + spread(key, DRAW_BRIGHTNESS, g->brightness), contrast = 1 + spread(key, DRAW_CONTRAST, g->contrast);
     double mean = 0;
@@ -135,8 +136,9 @@ static void colours(const struct batches_options *o, struct augment_key key, flo
     mean /= (double)size;
     for (int32_t c = 0; c < o->c; c++) {
         const double colour = 1 + spread(key, DRAW_COLOUR + (uint64_t)c, g->colour);
+        const double tint = spread(key, DRAW_TINT + (uint64_t)c, g->tint);
         for (int64_t p = 0; p < plane; p++)
-            x[c * plane + p] = (float)(((x[c * plane + p] - mean) * contrast + mean) * bright * colour);
+            x[c * plane + p] = (float)(((x[c * plane + p] - mean) * contrast + mean) * bright * colour + tint);
     }
 }
 

@@ -13,6 +13,7 @@ struct augment_options {
     float rotate_degrees;               /* up to +- this                                                                  */
     float scale, shift;                 /* up to +- this share of the size                                                */
     float brightness, contrast, colour; /* up to +- this share; colour: per channel, multiplicative          */
+    float tint;                         /* up to +- this is added to each channel, of the range 0 to 1                    */
     int32_t cutout;                     /* side of a square set to the mean                                               */
     float mixup_alpha;                  /* lambda ~ Beta(alpha, alpha); targets become soft                               */
 };

@@ -58,6 +58,14 @@ static int32_t or_else(int32_t value, int32_t otherwise)
     return value ? value : otherwise;
 }
 
+static bool has_bn(const struct net *net)
+{
+    for (size_t l = 0; l < net->count; l++)
+        if (net->layer[l].kind == NET_BN)
+            return true;
+    return false;
+}
+
 convoy_status catalog_build(const char *name, const struct catalog_options *options, struct net *net, struct convoy_error *err)
 {
     static const struct catalog_options none;
@@ -75,7 +83,12 @@ convoy_status catalog_build(const char *name, const struct catalog_options *opti
         net_init(net, entry->name, image, or_else(options->classes, entry->classes));
         if (options->width > 0)
             net->width = options->width;
-        const convoy_status status = entry->build(net, entry->variant, err);
+        net->bn_place = options->bn_place;
+        net->activation = options->activation;
+        convoy_status status = entry->build(net, entry->variant, err);
+        if (!status && net->bn_place != NET_BN_AS_BUILT && !has_bn(net))
+            status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: no activation follows a convolution, to put a batch norm there",
+                                 name);
         if (status)
             net_free(net);
         return status;

@@ -20,9 +20,12 @@ struct catalog_options {
     struct net_extent image; /* each extent by itself                                                     */
     int32_t classes;
     double width;            /* factor on channels                                                        */
+    enum net_bn_place bn_place;
+    const struct net_spec *activation; /* style.h; in place of every ReLU                                 */
 };
 
-/* Builds a network by name; an unknown name, or an image too small for it, is CONVOY_INVALID. options may be NULL. On success
+/* Builds a network by name; an unknown name, an image too small for it, or a place of batch norm
+ * where it has no activation after a convolution, is CONVOY_INVALID. options may be NULL. On success
  * the caller frees it with net_free. */
 convoy_status catalog_build(const char *name, const struct catalog_options *options, struct net *net, struct convoy_error *err);
 

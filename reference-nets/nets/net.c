@@ -1,5 +1,7 @@
 #include "nets/net.h"
 
+#include "nets/style.h"
+
 #include <assert.h>
 #include <convoy/plugin.h>
 #include <convoy/shape.h>
@@ -300,9 +302,14 @@ static convoy_status append_one(struct net *net, const char *prefix, const struc
 convoy_status net_append(struct net *net, const char *prefix, const struct net_spec *spec, size_t count, int32_t *at,
                          struct convoy_error *err)
 {
-    convoy_status status = reserve(net, count, err);
-    for (size_t index = 0; !status && index < count; index++)
-        status = append_one(net, prefix, &spec[index], at, err);
+    convoy_status status = reserve(net, STYLE_MOST * count, err);
+    for (size_t index = 0, taken; !status && index < count; index += taken) {
+        struct net_spec made[STYLE_MOST];
+        char name[NET_NAME_BYTES];
+        const size_t makes = style_apply(net, &spec[index], count - index, &taken, made, name);
+        for (size_t place = 0; !status && place < makes; place++)
+            status = append_one(net, prefix, &made[place], at, err);
+    }
     return status;
 }
 

@@ -73,11 +73,16 @@ struct net_head {
     float weight;
 };
 
+/* Where batch norm stands: as the builder has it, or on this side of every activation that follows a convolution. */
+enum net_bn_place { NET_BN_AS_BUILT, NET_BN_BEFORE, NET_BN_AFTER };
+
 struct net {
     char name[NET_NAME_BYTES];
     struct net_extent image;
     int32_t classes; /* of the classifier                                                                  */
     double width;    /* factor on channels                                                                 */
+    enum net_bn_place bn_place;
+    const struct net_spec *activation; /* in place of every ReLU; NULL: none                               */
     struct net_layer *layer;
     size_t count, capacity;
     struct net_head head[NET_HEADS]; /* the main one first                                                 */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATES = 3, RUN_FLOATS = 1 << 14 };
+enum { STATES = 3, RUN_FLOATS = 1 << 14, LANES = 8 };
 
 struct optim {
     struct model *model;
@@ -306,10 +306,16 @@ static void square_run(void *context, size_t i, size_t worker)
     (void)worker;
     const struct squares *squares = context;
     const int64_t first = (int64_t)i * RUN_FLOATS, end = convoy_min(squares->count, first + RUN_FLOATS);
-    double sum = 0;
-    for (int64_t j = first; j < end; j++)
-        sum += (double)squares->g[j] * squares->g[j];
-    squares->sum[i] = sum;
+    double sum[LANES] = {0}; /* a single sum would wait for each addition */
+    int64_t j = first;
+    for (; j + LANES <= end; j += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sum[lane] += (double)squares->g[j + lane] * squares->g[j + lane];
+    for (; j < end; j++)
+        sum[0] += (double)squares->g[j] * squares->g[j];
+    for (int lane = 1; lane < LANES; lane++)
+        sum[0] += sum[lane];
+    squares->sum[i] = sum[0];
 }
 
 static convoy_status global_norm(struct optim *optim, const struct convoy_host *host, const float *g, double *norm,

@@ -53,10 +53,11 @@ tap "$([ $? = 1 ]; echo $?)" "a target that is missed is exit code 1"
 tap "$([ $? = 4 ] && grep -q 'the loss is no number' "$dir/log"; echo $?)" "a loss that is no number stops the run and names where it starts"
 "$train" compare lenet5 --backends im2col --steps 3 --batch 16 --limit 64 >"$dir/log" 2>&1; tap $? "im2col trains as the reference does"
 "$train" check lenet5 --width 0.5 --batch 2 --backend naive >"$dir/log" 2>&1; tap $? "gradients are checked"
+for command in run eval summary compare check time list; do "$train" $command --help | grep -q "example.*:"; tap $? "$command has help with examples"; done
 "$train" summary lenet5 --backend im2col >"$dir/log" 2>&1; tap "$(grep -q '^parameters  *61706 ' "$dir/log" && grep -q '416520' "$dir/log"; echo $?)" "the summary has the known totals"
 run --batch 32 --filters "$dir/filters.png" --out "$dir/g"; tap "$(head -c 4 "$dir/filters.png" | grep -q PNG; echo $?)" "filters become a picture"
 
-refused() { local words=$1; shift; "$train" "$@" >"$dir/log" 2>&1; local rc=$?; [ $rc = 4 ] && grep -q -- "$words" "$dir/log"; tap $? "refused: $words"; }
+refused() { local words=$1; shift; "$train" "$@" >"${out:-/dev/null}" 2>"$dir/log"; local rc=$?; [ $rc = 4 ] && grep -q -- "$words" "$dir/log"; tap $? "refused: $words"; }
 refused "no network is named lenet6" run lenet6
 refused "no option --bathc" run lenet5 --bathc 3
 refused "--batch: 'x'" run lenet5 --batch x
@@ -64,9 +65,25 @@ refused "--input: '3x3'" run lenet5 --input 3x3
 refused "no backend is named nosuch" run lenet5 --backend nosuch --limit 64
 refused "/nonexistent: no such folder" run lenet5 --data /nonexistent
 refused "holds a run already" "${short[@]}" --batch 32 --out "$dir/a"
-refused "other settings" "${short[@]}" --batch 16 --out "$dir/a" --resume
+refused "batch=32\*1 there, batch=16\*1 now" "${short[@]}" --batch 16 --out "$dir/a" --resume
+refused "eval needs --load" eval lenet5
+refused "needs --out" run lenet5 --resume
+refused "needs --step-epochs" run lenet5 --schedule step
+refused "no activation follows" run perceptron --bn after
+cp -r "$dir/a" "$dir/broken"; head -c 3000 "$dir/a/state.safetensors" >"$dir/broken/state.safetensors"
+refused "broken/state.safetensors" "${short[@]}" --batch 32 --threads 1 --out "$dir/broken" --resume
+cp "$dir/a/weights.safetensors" "$dir/broken/state.safetensors"
+refused "broken/state.safetensors" "${short[@]}" --batch 32 --threads 1 --out "$dir/broken" --resume
 head -c 3000 "$dir/a/weights.safetensors" >"$dir/cut.safetensors"
 refused "cut.safetensors" eval lenet5 --load "$dir/cut.safetensors" --backend im2col
+mkdir -p "$dir/pictures/train/cat" "$dir/pictures/test/dog"
+cp "$dir/filters.png" "$dir/pictures/train/cat/1.png"; cp "$dir/filters.png" "$dir/pictures/test/dog/1.png"
+refused "class 0 is cat in training and dog in test" run lenet5 --data "$dir/pictures" --backend im2col
+rm -r "$dir/pictures/test"
+refused "val-fraction" run lenet5 --data "$dir/pictures" --backend im2col
+head -c 60 "$dir/filters.png" >"$dir/pictures/train/cat/1.png"
+refused "cat/1.png" run lenet5 --data "$dir/pictures" --backend im2col
+if [ -w /dev/full ]; then out=/dev/full refused "standard output" list; else skip "no /dev/full"; fi
 refused "names differ" eval lenet-caffe --load "$dir/a/weights.safetensors" --backend im2col
 
 if command -v mpirun >/dev/null 2>&1 && ldd "$train" | grep -q libmpi; then

@@ -176,6 +176,8 @@ static const struct family {
     {"wrn-16-4", {.image = {3, 9, 9}, .width = 0.125, .classes = 5}},
     {"densenet-40", {.image = {3, 8, 8}, .width = 0.17, .classes = 5}},
     {"densenet-bc-100", {.image = {3, 8, 8}, .width = 0.17, .classes = 5}},
+    {"vgg-a", {.image = {3, 32, 32}, .width = 0.03, .classes = 5, .bn_place = NET_BN_AFTER}},
+    {"resnet20", {.image = {3, 9, 9}, .width = 0.25, .classes = 5, .bn_place = NET_BN_AFTER}},
     {"mobilenet", {.image = {3, 33, 33}, .width = 0.125, .classes = 5}},
 };
 enum { FAMILIES = sizeof families / sizeof *families, FAMILY_BATCH = 4 };

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "nets/catalog.h"
 #include "nets/layer_table.h"
+#include "nets/style.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -455,6 +456,36 @@ static void every_network_takes_other_extents(void **state)
     }
 }
 
+/* BN on either side of an activation: those of a builder move, one per convolution is added to VGG as in its variants with batch norm
+ * (two parameters per channel of 5504), and what ends a branch stays. Other activations take the place of every ReLU. */
+static void styles_change_any_network(void **state)
+{
+    (void)state;
+    struct net net;
+    struct convoy_error err = error_none();
+    for (enum net_bn_place place = NET_BN_BEFORE; place <= NET_BN_AFTER; place++) {
+        const char *const first = place == NET_BN_BEFORE ? "conv1_1.bn" : "relu1_1", *const second = place == NET_BN_BEFORE ? "relu1_1" : "conv1_1.bn";
+        assert_int_equal(catalog_build("vgg-e", &(struct catalog_options){.bn_place = place}, &net, &err), CONVOY_OK);
+        assert_int_equal(named(&net, first), named(&net, "conv1_1") + 1);
+        assert_int_equal(named(&net, second), named(&net, "conv1_1") + 2);
+        assert_int_equal(net_params(&net), 143667240 + 2 * 5504);
+        net_free(&net);
+        assert_int_equal(catalog_build("resnet18", &(struct catalog_options){.bn_place = place}, &net, &err), CONVOY_OK);
+        assert_int_equal(net_params(&net), 11689512);
+        assert_int_equal(named(&net, "layer1.0.relu1") - named(&net, "layer1.0.bn1"), place == NET_BN_BEFORE ? 1 : -1);
+        assert_int_equal(net.layer[named(&net, "layer1.0.add")].input[0], named(&net, "layer1.0.bn2"));
+        net_free(&net);
+    }
+    assert_int_equal(catalog_build("perceptron", &(struct catalog_options){.bn_place = NET_BN_AFTER}, &net, &err), CONVOY_INVALID);
+    assert_non_null(strstr(err.text, "perceptron"));
+    assert_int_equal(catalog_build("resnet20", &(struct catalog_options){.activation = style_activation("prelu")}, &net, &err), CONVOY_OK);
+    assert_int_equal(net_params(&net), 269722 + 16 * 7 + 32 * 6 + 64 * 6);
+    for (size_t layer = 0; layer < net.count; layer++)
+        assert_int_not_equal(net.layer[layer].kind, NET_ACT);
+    net_free(&net);
+    assert_null(style_activation("rectifier"));
+}
+
 /* K then a pool of P sees K+P-1; dilations 1, 2, 4 of 3x3 see 15; strides multiply what follows. */
 static void receptive_fields_follow_the_formula(void **state)
 {
@@ -528,6 +559,7 @@ int main(void)
         cmocka_unit_test(googlenet_has_two_auxiliary_heads),
         cmocka_unit_test(shortcuts_are_those_of_their_option),
         cmocka_unit_test(every_network_takes_other_extents),
+        cmocka_unit_test(styles_change_any_network),
         cmocka_unit_test(receptive_fields_follow_the_formula),
         cmocka_unit_test(a_layer_that_does_not_fit_is_refused),
         cmocka_unit_test(an_unknown_network_is_refused),

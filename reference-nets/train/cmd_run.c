@@ -73,26 +73,44 @@ static convoy_status save_weights(struct run *run, const char *name, struct conv
     return status ? status : checkpoint_save_weights(path, &run->session.model, err);
 }
 
+/* The first words in which two prints of settings differ. */
+static convoy_status refuse_settings(const char *path, const char *then, const char *now, struct convoy_error *err)
+{
+    size_t word = 0;
+    for (size_t at = 0; then[at] && then[at] == now[at]; at++)
+        word = then[at] == ' ' ? at + 1 : word;
+    return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.80s was made with other settings: %.*s there, %.*s now", path,
+                       (int)strcspn(then + word, " "), then + word, (int)strcspn(now + word, " "), now + word);
+}
+
 static convoy_status resume(struct run *run, struct convoy_error *err)
 {
     const struct settings *settings = run->session.settings;
     char path[4096], now[sizeof run->progress.settings];
     settings_print(settings, now, sizeof now);
+    const size_t printed = strlen(now);
+    snprintf(now + printed, sizeof now - printed, " processes=%d", ranks_count());
     snprintf(run->progress.settings, sizeof run->progress.settings, "%s", now);
     run->progress.seed = (uint64_t)settings->seed;
     run->progress.best = INFINITY;
     run->progress.schedule = (struct schedule_state){INFINITY, 1, 0};
     if (!settings->resume)
         return CONVOY_OK;
-    if (!settings->out)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "--resume needs --out, the folder of the run");
     convoy_status status = in_out(run, "state.safetensors", path, err);
-    if (status || access(path, F_OK))
+    if (status)
         return status;
+    if (access(path, F_OK)) {
+        if (talks())
+            printf("%s: no such state; a new run begins\n", path);
+        return CONVOY_OK;
+    }
     status = checkpoint_load_state(path, &run->session.model, run->session.optim, &run->progress, err);
     if (!status && strcmp(run->progress.settings, now))
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%.60s was made with other settings: %.160s", path,
-                           run->progress.settings);
+        return refuse_settings(path, run->progress.settings, now, err);
+    if (!status && talks())
+        printf("%s: goes on after step %lld, in epoch %lld of %lld%s\n", path, (long long)run->progress.step,
+               (long long)run->progress.epoch + (run->progress.epoch < settings->epochs), (long long)settings->epochs,
+               run->progress.epoch < settings->epochs ? "" : ": nothing is left to do");
     run->session.model.batches = run->progress.step * settings->accumulate;
     if (!status)
         status = batches_seek(run->session.train_batches, run->progress.epoch, run->progress.batch, err);
@@ -312,8 +330,8 @@ static convoy_status open_run(const struct settings *settings, struct run *run, 
 static int conclude(struct run *run, convoy_status status, struct convoy_error *err)
 {
     const struct settings *settings = run->session.settings;
-    /* The model still is what the last whole step made it, unless the step itself failed half way in the update: only a lost process
-     * or a loss that is no number ends here, and both do before the update. */
+    /* The model still is what the last whole step made it, unless the step itself failed half way in the update: only a lost
+     * process or a loss that is no number ends here, and both do before the update. */
     if (status && !stopping)
         return train_failed(status, err);
     if (stopping) {

@@ -40,19 +40,39 @@ static convoy_status keep_rows(const char *path, int64_t before_epoch, struct co
     return status ? status : atomic_close(&file, CONVOY_OK, err);
 }
 
+/* With the folders above it. */
+static convoy_status make_folder(const char *folder, struct convoy_error *err)
+{
+    char path[4096];
+    const int length = snprintf(path, sizeof path, "%s", folder);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "--out: the path is too long");
+    for (char *at = path + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        mkdir(path, 0777); /* what fails here fails again below                                               */
+        *at = '/';
+    }
+    if (mkdir(path, 0777) && errno != EEXIST)
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "--out %.150s: %s", folder, strerror(errno));
+    return CONVOY_OK;
+}
+
 static convoy_status open_files(const char *folder, int64_t resume_epoch, double wall_time, struct metrics *metrics,
                                 struct convoy_error *err)
 {
     const int length = snprintf(metrics->path, sizeof metrics->path, "%s/metrics.csv", folder);
     if (length < 0 || (size_t)length >= sizeof metrics->path)
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "--out: the path is too long");
-    if (mkdir(folder, 0777) && errno != EEXIST)
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "--out %.150s: %s", folder, strerror(errno));
+    convoy_status status = make_folder(folder, err);
+    if (status)
+        return status;
     if (resume_epoch < 0 && !access(metrics->path, F_OK))
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER,
                            "%.150s holds a run already: --resume it, or choose another --out", folder);
     const bool fresh = access(metrics->path, F_OK) != 0;
-    convoy_status status = keep_rows(metrics->path, resume_epoch, err);
+    status = keep_rows(metrics->path, resume_epoch, err);
     if (!status && !(metrics->out = fopen(metrics->path, "a")))
         status = convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.150s: %s", metrics->path, strerror(errno));
     if (!status && fresh)

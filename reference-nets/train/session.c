@@ -40,6 +40,33 @@ static convoy_status moments(struct session *session, struct convoy_error *err)
     return dataset_moments(set, MOMENT_SAMPLES, session->mean, session->deviation, err);
 }
 
+/* Labels of both sets must mean the same: pictures are labelled by the order of their folders' names. */
+static convoy_status match_classes(const struct settings *settings, const struct dataset *train, const struct dataset *test,
+                                   struct convoy_error *err)
+{
+    if (!train->class_name || !test->class_name)
+        return CONVOY_OK;
+    for (int32_t label = 0; label < convoy_max(train->classes, test->classes); label++) {
+        const char *a = label < train->classes ? train->class_name(train, label) : "none";
+        const char *b = label < test->classes ? test->class_name(test, label) : "none";
+        if (strcmp(a, b))
+            return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "%.60s: class %d is %.40s in training and %.40s in test",
+                               settings->data, label, a, b);
+    }
+    return CONVOY_OK;
+}
+
+static convoy_status open_test(const struct settings *settings, struct session *session, struct convoy_error *err)
+{
+    const struct net_extent image = settings->catalog.image;
+    struct convoy_error inner = error_none();
+    const convoy_status status = dataset_open(settings->data, DATASET_TEST, image.c, image.h, image.w, &session->val_set, &inner);
+    if (status)
+        return convoy_fail(err, status, inner.why, "%.180s%s", inner.text,
+                           strstr(inner.text, "holds no test") ? "; --val-fraction X judges a part of the training data" : "");
+    return match_classes(settings, &session->train_whole, &session->val_set, err);
+}
+
 /* Normalising by the training set, also when only the test set is judged: its moments are read again. */
 convoy_status session_data(const struct settings *settings, struct session *session, struct convoy_error *err)
 {
@@ -48,7 +75,7 @@ convoy_status session_data(const struct settings *settings, struct session *sess
     if (!status)
         status = open_training(settings, session, err);
     if (!status && !session->val_set.count)
-        status = dataset_open(settings->data, DATASET_TEST, image.c, image.h, image.w, &session->val_set, err);
+        status = open_test(settings, session, err);
     return status ? status : moments(session, err);
 }
 

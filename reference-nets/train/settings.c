@@ -1,5 +1,7 @@
 #include "train/settings.h"
 
+#include "nets/style.h"
+
 #include <convoy/plugin.h>
 #include <math.h>
 #include <stdio.h>
@@ -26,6 +28,19 @@ static const char *set_input(struct settings *s, const char *text)
     if (sscanf(text, "%dx%dx%d%c", &image->c, &image->h, &image->w, &tail) != 3 || image->c < 1 || image->h < 1 || image->w < 1)
         return "is not CxHxW, such as 3x32x32";
     return NULL;
+}
+
+static const char *set_bn(struct settings *s, const char *text)
+{
+    return style_bn_place(text, &s->catalog.bn_place) ? NULL : "is neither before nor after";
+}
+
+static const char *set_activation(struct settings *s, const char *text)
+{
+    s->catalog.activation = style_activation(text);
+    s->activation = text;
+    return s->catalog.activation ? NULL
+                                 : "is none of relu, leaky, prelu, rrelu, elu, selu, softplus, sigmoid, tanh, hardtanh, softsign";
 }
 
 static const char *set_optimizer(struct settings *s, const char *text)
@@ -118,6 +133,11 @@ static const struct option options[] = {
     OWN("--input", "CxHxW", BUILDS, set_input, "extents of the image (the network's own)"),
     INT32("--classes", "N", BUILDS, catalog.classes, 1, 1 << 20, "classes (those of the data, else the network's own)"),
     REAL("--width", "X", BUILDS, catalog.width, 1e-3, 64, "factor on the channels (1)"),
+    OWN("--bn", "PLACE", BUILDS, set_bn,
+        "batch norm before or after each activation that follows a convolution, added where there is none (as the network has "
+        "it)"),
+    OWN("--activation", "NAME", BUILDS, set_activation,
+        "in place of ReLU: leaky, prelu, rrelu, elu, selu, softplus, sigmoid, tanh, hardtanh, softsign"),
     TEXT("--data", "DIR", READS, data,
          "MNIST-like IDX files, CIFAR binaries, CSV, or folders of pictures; 'made': a made set (made)"),
     REAL("--val-fraction", "X", FOR_RUN, val_fraction, 0, 0.9,
@@ -170,6 +190,7 @@ static const struct option options[] = {
     FLOAT("--brightness", "X", FOR_RUN, augment.brightness, 0, 1, "augmentation: up to this share"),
     FLOAT("--contrast", "X", FOR_RUN, augment.contrast, 0, 1, "augmentation: up to this share"),
     FLOAT("--colour", "X", FOR_RUN, augment.colour, 0, 1, "augmentation: up to this share in each channel"),
+    FLOAT("--tint", "X", FOR_RUN, augment.tint, 0, 1, "augmentation: up to X is added to each channel"),
     INT32("--cutout", "N", FOR_RUN, augment.cutout, 0, 4096, "augmentation: a square of N pixels set to the mean"),
     FLOAT("--mixup", "ALPHA", FOR_RUN, augment.mixup_alpha, 0, 100, "mixes pairs of samples, lambda ~ Beta(ALPHA, ALPHA)"),
     LIST("--load", "FILE", FOR_RUN | FOR_EVAL | FOR_COMPARE, load,
@@ -179,7 +200,7 @@ static const struct option options[] = {
          "load none whose names start so: they keep their first values"),
     FLAG("--load-lenient", FOR_RUN | FOR_EVAL, load_lenient, "names that are missing on either side are no error"),
     LIST("--freeze", "PREFIX", FOR_RUN, freeze, "parameters whose names start so are not trained"),
-    FLAG("--resume", FOR_RUN, resume, "go on from the state in --out, bit-exactly"),
+    FLAG("--resume", FOR_RUN, resume, "go on from the state in --out, bit-exactly; where there is none a new run begins"),
     TEXT("--backend", "NAME", COMPUTES, backend,
          "one backend, a select.csv, or auto: the measured winners per layer and pass (auto)"),
     LIST("--backends", "NAME", FOR_COMPARE, backends, "compare: a backend beside the naive one; repeat, or separate by commas"),
@@ -264,6 +285,24 @@ static const struct option *find(const struct train_command *command, const char
     return NULL;
 }
 
+/* What options mean only together; NULL: all is well. */
+static const char *complaint(const struct train_command *command, const struct settings *s)
+{
+    if (command->bit == FOR_LIST)
+        return s->network ? "list takes no network" : NULL;
+    if (!s->network)
+        return "which network? convoy-train list names them";
+    if (command->bit == FOR_EVAL && !s->load.count)
+        return "eval needs --load FILE, the weights to judge";
+    if (s->resume && !s->out)
+        return "--resume needs --out, the folder of the run";
+    if (s->schedule.kind == SCHEDULE_STEP && !s->schedule.every)
+        return "--schedule step needs --step-epochs N";
+    if (s->schedule.kind == SCHEDULE_MULTISTEP && !s->schedule.milestones)
+        return "--schedule multistep needs --milestones N,N,...";
+    return NULL;
+}
+
 convoy_status settings_parse(const struct train_command *command, int argc, char **argv, struct settings *settings,
                              struct convoy_error *err)
 {
@@ -294,9 +333,8 @@ convoy_status settings_parse(const struct train_command *command, int argc, char
         if (status)
             return status;
     }
-    if (!settings->network && !settings->help && command->bit != FOR_LIST)
-        return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "which network? convoy-train list names them");
-    return CONVOY_OK;
+    const char *wrong = settings->help ? NULL : complaint(command, settings);
+    return wrong ? convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s", wrong) : CONVOY_OK;
 }
 
 void settings_help(const struct train_command *command)
@@ -320,19 +358,20 @@ void settings_print(const struct settings *s, char *text, size_t size)
     const struct schedule_options *r = &s->schedule;
     int length =
         snprintf(text, size,
-                 "%s %dx%dx%d/%d*%g data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
+                 "%s %dx%dx%d/%d*%g bn=%d act=%s data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
                  "optim=%d/%g/%d%d/%g/%g/%g/%d%d%d/%g/%g/%d%d/%g/%g/%g "
-                 "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%d/%g",
+                 "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%g/%d/%g",
                  s->network, s->catalog.image.c, s->catalog.image.h, s->catalog.image.w, s->catalog.classes, s->catalog.width,
-                 s->data ? s->data : "made", s->val_fraction, (long long)s->limit, (long long)s->overfit, (long long)s->batch,
-                 (long long)s->accumulate, (long long)s->seed, (int)s->loss.kind, (double)s->loss.smoothing, (long long)s->epochs,
-                 (int)o->kind, o->momentum, o->nesterov, o->rate_inside, o->beta1, o->beta2, o->eps, o->eps_inside, o->centered,
-                 o->amsgrad, o->weight_decay, o->l1, o->decoupled, o->decay_all, o->max_norm, o->clip_norm, o->clip_value,
-                 (int)r->kind, r->rate, r->least, r->gamma, r->power, r->factor, r->every, r->patience, s->warmup_epochs,
-                 a->pad_crop, a->resized_crop, a->flip, (double)a->rotate_degrees, (double)a->scale, (double)a->shift,
-                 (double)a->brightness, (double)a->contrast, (double)a->colour, a->cutout, (double)a->mixup_alpha);
+                 (int)s->catalog.bn_place, s->activation ? s->activation : "relu", s->data ? s->data : "made", s->val_fraction,
+                 (long long)s->limit, (long long)s->overfit, (long long)s->batch, (long long)s->accumulate, (long long)s->seed,
+                 (int)s->loss.kind, (double)s->loss.smoothing, (long long)s->epochs, (int)o->kind, o->momentum, o->nesterov,
+                 o->rate_inside, o->beta1, o->beta2, o->eps, o->eps_inside, o->centered, o->amsgrad, o->weight_decay, o->l1,
+                 o->decoupled, o->decay_all, o->max_norm, o->clip_norm, o->clip_value, (int)r->kind, r->rate, r->least, r->gamma,
+                 r->power, r->factor, r->every, r->patience, s->warmup_epochs, a->pad_crop, a->resized_crop, a->flip,
+                 (double)a->rotate_degrees, (double)a->scale, (double)a->shift, (double)a->brightness, (double)a->contrast,
+                 (double)a->colour, (double)a->tint, a->cutout, (double)a->mixup_alpha);
     for (int32_t m = 0; m < r->milestones && length > 0 && (size_t)length < size; m++)
-        length += snprintf(text + length, size - (size_t)length, "%c%d", m ? ',' : ' ', r->milestone[m]);
+        length += snprintf(text + length, size - (size_t)length, "%s%d", m ? "," : " milestones=", r->milestone[m]);
     for (int32_t f = 0; f < s->freeze.count && length > 0 && (size_t)length < size; f++)
         length += snprintf(text + length, size - (size_t)length, " freeze=%s", s->freeze.item[f]);
 }

@@ -25,6 +25,7 @@ struct settings_list {
 struct settings {
     const char *network;
     struct catalog_options catalog;
+    const char *activation; /* its name in catalog                                                        */
     /* data */
     const char *data;
     double val_fraction; /* of the training set, where there is no test set or it is to stay unseen      */

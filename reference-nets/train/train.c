@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ static const struct train_command commands[] = {
     {"time", "time NETWORK [options]",
      "Time training steps on a batch in memory: images per second, where the time goes, peak memory.",
      "example:\n  convoy-train time resnet18 --batch 16 --steps 20\n", FOR_TIME, command_time},
-    {"list", "list", "Name the networks.", NULL, FOR_LIST, command_list},
+    {"list", "list", "Name the networks, with their images and classes.", "example:\n  convoy-train list\n", FOR_LIST,
+     command_list},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -86,5 +88,9 @@ int main(int argc, char **argv)
     else
         fprintf(stderr, "convoy-train: no command is named %s; see convoy-train --help\n", argv[1]);
     ranks_close();
+    if ((fflush(stdout) || ferror(stdout)) && code == TRAIN_OK) {
+        fprintf(stderr, "convoy-train: standard output: %s\n", strerror(errno));
+        code = TRAIN_USAGE;
+    }
     return code;
 }

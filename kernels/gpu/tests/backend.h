@@ -24,7 +24,8 @@ struct convoy_tensor tensor_of(struct convoy_memory *memory, const float *data, 
 /* One 3x3 layer, its problem, and a chain of such layers. */
 extern const struct convoy_conv layer;
 enum { EXTENT = 12, CHANNELS = 16, IMAGES = 2, COUNT = IMAGES * CHANNELS * EXTENT * EXTENT, WEIGHTS = CHANNELS * CHANNELS * 9 };
-/* Layers back and forth between two tensors, nothing awaited between; downloads the last. `profile` and `algorithm` may be NULL. */
+/* Layers back and forth between two tensors, nothing awaited between; downloads the last. `profile` and `algorithm` may be NULL.
+ */
 void run_chain(const char *variant, float out[COUNT], struct convoy_profile *profile, char algorithm[40]);
 /* The variants give the same bits with a variable set. Every device is opened anew after the last instance is closed, so it sees
  * the variables that are set then. */

@@ -318,7 +318,11 @@ static void test_refused_memory_is_planned_around(void **state)
     gpu_program_free(&program);
     const struct convoy_bn bn = {
         .head = {.struct_size = sizeof bn, .op = CONVOY_BN_BWD, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
-        .n = 7, .c = 5, .h = 9, .w = 11, .eps = 1e-5f};
+        .n = 7,
+        .c = 5,
+        .h = 9,
+        .w = 11,
+        .eps = 1e-5f};
     assert_int_equal(gpu_program_fit(&cpu_like, GPU_GEMM, &bn.head, &pinched.domain, &program, &err), CONVOY_NO_MEMORY);
 }
 

@@ -1,5 +1,5 @@
-/* The backend on whatever device there is, beside what both backends are tested for: tracked barriers against a barrier after every
- * launch, copies through staging, a device that is lost. Skips where there is no device. */
+/* The backend on whatever device there is, beside what both backends are tested for: tracked barriers against a barrier after
+ * every launch, copies through staging, a device that is lost. Skips where there is no device. */
 #include "backend.h"
 
 static void test_tracked_barriers_suffice(void **state)
