@@ -14,6 +14,8 @@ struct plane_loops {
     int32_t kernel, stride; /* kernel x kernel taps, both axes alike                                          */
     /* y[oh][ow] = bias + sum over r, s of weight[r*kernel + s] * x[..][..], then at least 0 with relu; NaN stays. */
     void (*correlate)(const struct plane_shape *shape, const float *x, const float *weight, float bias, int32_t relu, float *y);
+    /* dx = the sum over the taps of weight[r*kernel + s] * dy at the outputs that meet it. NULL for stride 1: that is a correlation. */
+    void (*spread)(const struct plane_shape *shape, const float *dy, const float *weight, float *dx);
     /* dw[r*kernel + s] += sum over oh, ow of dy[oh][ow] * x[..][..]. */
     void (*gradient)(const struct plane_shape *shape, const float *x, const float *dy, float *dw);
 };

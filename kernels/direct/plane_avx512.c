@@ -2,6 +2,7 @@
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
+#include <stddef.h>
 
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -96,6 +97,39 @@ static inline __attribute__((always_inline)) void correlate(const struct plane_s
     }
 }
 
+/* Columns 2q and 2q + 1 of dx meet every second tap each, at consecutive outputs. */
+static inline __attribute__((always_inline)) void spread(const struct plane_shape *shape, const float *dy, const float *weight,
+                                                         float *dx, const int kernel)
+{
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+                  high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    const int64_t odd = shape->pad_l & 1;
+    for (int64_t q = 0; 2 * q < shape->w; q += LANES) {
+        const __mmask16 keep_low = inside(2 * q, 1, shape->w), keep_high = inside(2 * q + LANES, 1, shape->w);
+        struct window window;
+        UNROLL
+        for (int s = 0; s < kernel; s++) {
+            window.from[s] = q + ((odd ^ (s & 1)) + shape->pad_l - s) / 2;
+            window.low[s] = inside(window.from[s], 1, shape->ow);
+        }
+        for (int64_t h = 0; h < shape->h; h++) {
+            __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()}; /* of even taps, of odd ones */
+            for (int64_t r = (h + shape->pad_t) & 1; r < kernel; r += 2) {
+                const int64_t oh = (h + shape->pad_t - r) / 2;
+                if (h + shape->pad_t < r || oh >= shape->oh)
+                    continue;
+                UNROLL
+                for (int s = 0; s < kernel; s++)
+                    sum[s & 1] = _mm512_fmadd_ps(_mm512_set1_ps(weight[r * kernel + s]),
+                                                 load(dy + oh * shape->ow, &window, s, 1), sum[s & 1]);
+            }
+            float *const to = dx + h * shape->w + 2 * q;
+            _mm512_mask_storeu_ps(to, keep_low, _mm512_permutex2var_ps(sum[odd], low, sum[!odd]));
+            _mm512_mask_storeu_ps(to + LANES, keep_high, _mm512_permutex2var_ps(sum[odd], high, sum[!odd]));
+        }
+    }
+}
+
 /* `rows` rows of taps from row `r` on, as many as there are registers for their sums. */
 static inline __attribute__((always_inline)) void gradient_rows(const struct plane_shape *shape, const float *x, const float *dy,
                                                                 float *dw, const int r, const int rows, const int kernel,
@@ -143,6 +177,8 @@ static inline __attribute__((always_inline)) void gradient(const struct plane_sh
 }
 
 #define EACH(X) X(3, 1) X(3, 2) X(5, 1) X(5, 2) X(7, 1) X(7, 2)
+#define EACH_STRIDED(X) X(3) X(5) X(7)
+
 #define DEFINE(kernel, stride)                                                                                                   \
     static void correlate_##kernel##_##stride(const struct plane_shape *shape, const float *x, const float *weight, float bias,  \
                                               int32_t relu, float *y)                                                            \
@@ -153,8 +189,16 @@ static inline __attribute__((always_inline)) void gradient(const struct plane_sh
     {                                                                                                                            \
         gradient(shape, x, dy, dw, kernel, stride);                                                                              \
     }
+#define DEFINE_STRIDED(kernel)                                                                                                   \
+    static void spread_##kernel(const struct plane_shape *shape, const float *dy, const float *weight, float *dx)                \
+    {                                                                                                                            \
+        spread(shape, dy, weight, dx, kernel);                                                                                   \
+    }
 EACH(DEFINE)
+EACH_STRIDED(DEFINE_STRIDED)
 
-#define ENTRY(kernel, stride) {kernel, stride, correlate_##kernel##_##stride, gradient_##kernel##_##stride},
+#define spread_of_1(kernel) NULL
+#define spread_of_2(kernel) spread_##kernel
+#define ENTRY(kernel, stride) {kernel, stride, correlate_##kernel##_##stride, spread_of_##stride(kernel), gradient_##kernel##_##stride},
 const struct plane_loops plane_loops_avx512[] = {EACH(ENTRY){0}};
 #endif
