@@ -5,6 +5,7 @@
 #include "microkernel.h"
 #include "depthwise.h"
 #include "panel.h"
+#include "plane.h"
 
 /* A finished tile, tile[i*width + j] for output i and channel j, to y[j*y_channel + i*y_col] + bias[j] (NULL: no bias). */
 struct tile_store {
@@ -41,6 +42,7 @@ struct isa {
     void (*columns)(const struct columns *columns);
     depthwise_rows_fn *depthwise;
     depthwise_gradient_fn *depthwise_gradient;
+    const struct plane_loops *planes; /* NULL: none                                                           */
 };
 
 extern const struct isa isa_avx512, isa_avx2, isa_portable; /* the first two on x86-64 only */

@@ -196,5 +196,6 @@ const struct isa isa_avx512 = {
     .columns = pack_columns,
     .depthwise = depthwise_rows,
     .depthwise_gradient = depthwise_gradient,
+    .planes = plane_loops_avx512,
 };
 #endif

@@ -146,6 +146,8 @@ static const struct convoy_plan_ops unprepared_ops = {
 
 static method_open_fn *method_for(const struct self *self, const struct convoy_conv *p)
 {
+    if (plane_suits(self, p))
+        return plane_open;
     if (p->head.op == CONVOY_CONV_BWD_WEIGHTS)
         return narrow_gradient_suits(p)            ? narrow_gradient_open
                : pointwise_gradient_suits(self, p) ? pointwise_gradient_open
