@@ -400,8 +400,7 @@ static convoy_status serve_phases(struct worker *worker, char **field, size_t fi
     struct bench_case **bench = bench_at(worker, field[1], err);
     if (!bench)
         return CONVOY_INVALID;
-    const struct convoy_profiler *profiler =
-        worker->plugin->extension ? worker->plugin->extension(CONVOY_PROFILE_ID) : NULL;
+    const struct convoy_profiler *profiler = worker->plugin->extension ? worker->plugin->extension(CONVOY_PROFILE_ID) : NULL;
     struct phases phases = {{0}};
     struct host *host = worker->host[bench - worker->bench];
     host_stay_awake(host, 1);
@@ -565,9 +564,8 @@ static const struct request {
     {"open", 8, serve_open},       {"batch", 2, serve_batch},       {"iterations", 3, serve_iterations},
     {"check", 2, serve_check},     {"phases", 2, serve_phases},     {"close", 2, serve_close},
     {"probe", 2, serve_probe},     {"run", 5, serve_run},           {"bandwidth", 2, serve_bandwidth},
-    {"conform", 4, serve_conform},
-    {"device", 2, serve_device},   {"tune", 6, serve_tune},         {"try", 3, serve_try},
-    {"keep", 2, serve_keep},       {"classes", 2, serve_classes},
+    {"conform", 4, serve_conform}, {"device", 2, serve_device},     {"tune", 6, serve_tune},
+    {"try", 3, serve_try},         {"keep", 2, serve_keep},         {"classes", 2, serve_classes},
 };
 
 static void serve_line(struct worker *worker, char *line)

@@ -7,7 +7,8 @@
  * lazy:    as staged, but a task makes its panel of U piece by piece, in the memory of its worker, out of weights that are only
  *          packed. For so few tiles that U would be read from memory for little work.
  *
- * None of this depends on the number of threads. */
+ * Sums do not depend on the schedule, and the problem alone decides whether U is made in float: the bits of the result do not
+ * depend on the number of threads. */
 #include "plan.h"
 #include <convoy/plugin.h>
 
@@ -97,11 +98,8 @@ static void lazy_task(void *context, size_t i, size_t worker)
         products.v = run->v + c;
         products.accumulate = c > 0;
         for (int32_t at = 0; at < products.channels; at++, taps += width * t->r * t->r)
-            t->filters(&(struct filters){.from = taps,
-                                         .count = width / BLOCK,
-                                         .to = piece + at * width,
-                                         .to_step = BLOCK,
-                                         .plane = plan->u_plane});
+            t->filters(&(struct filters){
+                .from = taps, .count = width / BLOCK, .to = piece + at * width, .to_step = BLOCK, .plane = plan->u_plane});
         products.next = taps;
         for (int32_t plane = 0; plane < planes; plane++)
             tuple_product(&products, plane, panel);
@@ -189,7 +187,8 @@ static void prepare_task(void *context, size_t i, size_t worker)
     float *u = p->u + g * plan->u_floats;
     for (int64_t c = run * PREPARED_CHANNELS; c < convoy_min(layer->in_c, (run + 1) * PREPARED_CHANNELS); c++) {
         if (plan->lazy)
-            weights_taps(&plan->weights, w, (int32_t)c, (int32_t)block * BLOCK, u + taps_offset(plan, (int32_t)c, (int32_t)block));
+            weights_taps(&plan->weights, w, (int32_t)c, (int32_t)block * BLOCK,
+                         u + taps_offset(plan, (int32_t)c, (int32_t)block));
         else
             weights_transform(&plan->weights, w, (int32_t)c, (int32_t)block * BLOCK, &plan->panels, plan->u_plane, u);
     }

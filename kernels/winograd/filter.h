@@ -1,5 +1,6 @@
 /* filter: the arithmetic of the filter side, 16 filters at a time: points = G taps Gt in double, and its adjoint
- * taps = Gt points G in float, which is done once for every execution. One table for each instruction set. Knows no layouts. All functions [any]. */
+ * taps = Gt points G in float, which is done once for every execution. One table for each instruction set. Knows no layouts. All
+ * functions [any]. */
 #ifndef CONVOY_WINOGRAD_FILTER_H
 #define CONVOY_WINOGRAD_FILTER_H
 

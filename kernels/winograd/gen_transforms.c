@@ -13,7 +13,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Constants of all but filter_ must be exact in float, which the choice of the points guarantees; the build stops if it does not. */
+/* Constants of all but filter_ must be exact in float, which the choice of the points guarantees; the build stops if it does not.
+ */
 static int inexact;
 
 static double exact(struct rational value)

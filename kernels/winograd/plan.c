@@ -17,8 +17,8 @@ enum { FILTER_PART_BYTES = 6 << 20 };
 enum { FUSED_TILES = 8, FUSED_BOX_TILES = 16 };
 /* A larger U is streamed from memory, which takes more tiles to hide. */
 enum { CACHED_BYTES = 24 << 20, UNCACHED_TILES = 20 };
-/* With no more tiles than this, making U of packed weights (about 2 cycles for a vector of it) is faster than reading it from memory
- * (about 6), beside which the products of these tiles (half a cycle each) would run. */
+/* With no more tiles than this, making U of packed weights (about 2 cycles for a vector of it) is faster than reading it from
+ * memory (about 6), beside which the products of these tiles (half a cycle each) would run. */
 enum { LAZY_TILES = 8 };
 /* Bytes of a piece of U that is made at a time: most of the second level cache. */
 enum { PIECE_BYTES = 11 << 16 };
@@ -177,8 +177,8 @@ static int32_t du_panels(const struct plan *plan)
     const struct panels *panels = &plan->panels;
     const int32_t width = panels->vectors * panels->family->lanes, whole = width % BLOCK ? BLOCK / panels->family->lanes : 1;
     int32_t count = whole;
-    while (count < panels->count && (plan->tiling.chunk_count > 1 ||
-                                     du_bytes(plan, (count + whole) * width) <= FILTER_PART_BYTES))
+    while (count < panels->count &&
+           (plan->tiling.chunk_count > 1 || du_bytes(plan, (count + whole) * width) <= FILTER_PART_BYTES))
         count += whole;
     return (int32_t)convoy_min(count, panels->count);
 }

@@ -44,8 +44,8 @@ struct plan {
     int32_t du_panels;     /* panels of dU that exist at a time; all where there are several chunks      */
     ptrdiff_t u_plane;     /* of U, or of a piece of it                                              */
     int64_t u_floats, scratch_floats, v_floats, m_floats, du_floats; /* prepared, per group; per worker; per chunk          */
-    int64_t piece_floats;   /* of a piece, per worker                                               */
-    int32_t piece_channels; /* in all columns of a panel                                            */
+    int64_t piece_floats;                        /* of a piece, per worker                                               */
+    int32_t piece_channels;                      /* in all columns of a panel                                            */
     int64_t from_floats, to_floats, fold_floats; /* of one group of one image in memory; of a folded group        */
     int64_t weight_floats;                       /* weights of one group                                                   */
     uint64_t workspace_bytes, prepared_bytes;

@@ -81,8 +81,8 @@ void stage_inverse(const struct outputs *s, float *image, struct part part, stru
     const struct image *to = &s->image;
     const int32_t m = s->transform->out;
     const ptrdiff_t pitch = pitch_of(m * (box->tw_end - box->tw));
-    const struct pixel_row row = {to->channel_stride, distance(to, m, part, next),
-                                  (int32_t)convoy_min(BLOCK, to->channels - k), s->stream, to->w};
+    const struct pixel_row row = {to->channel_stride, distance(to, m, part, next), (int32_t)convoy_min(BLOCK, to->channels - k),
+                                  s->stream, to->w};
     float added[BLOCK] = {0};
     for (int32_t lane = 0; bias && lane < row.channels; lane++)
         added[lane] = bias[k + lane];

@@ -42,8 +42,8 @@ int tiling_make(const struct layer *layer, int64_t box_tiles, int64_t workers, i
     const int64_t most = convoy_ceil_div(row_boxes, workers) * workers * box_rows * columns, all = rows * layer->tiles_w;
     const int whole = workers == 1 || most <= all + all / 16;
     const int64_t narrowest = rows * (layer->tiles_w - (strips - 1) * columns);
-    const int64_t parts = whole ? row_boxes / strips
-                                : convoy_min(narrowest, convoy_round_up(convoy_ceil_div(rows * columns, box_tiles), workers));
+    const int64_t parts =
+        whole ? row_boxes / strips : convoy_min(narrowest, convoy_round_up(convoy_ceil_div(rows * columns, box_tiles), workers));
     const int64_t count = parts * strips, chunks = convoy_max(1, (all + chunk_tiles / 2) / chunk_tiles),
                   chunk_boxes = convoy_ceil_div(count, chunks);
     *out = (struct tiling){.box_count = count, .most_columns = columns};

@@ -1,7 +1,6 @@
-/* tiling: how the m x m output tiles of a layer are grouped. Wide images are cut into vertical strips; a box is a run of tiles of one
- * strip in reading order, which may begin and end within a row and go on in the next image: what one task transforms. A chunk is a
- * run of boxes whose transformed data exist at the same time.
- * Knows extents only, no tensors. */
+/* tiling: how the m x m output tiles of a layer are grouped. Wide images are cut into vertical strips; a box is a run of tiles of
+ * one strip in reading order, which may begin and end within a row and go on in the next image: what one task transforms. A chunk
+ * is a run of boxes whose transformed data exist at the same time. Knows extents only, no tensors. */
 #ifndef CONVOY_WINOGRAD_TILING_H
 #define CONVOY_WINOGRAD_TILING_H
 
@@ -17,11 +16,11 @@ struct layer {
 };
 
 struct box {
-    int32_t tiles_h;         /* of an image                                                    */
-    int32_t row, rows;       /* rows of tiles, counted on over the images                      */
-    int32_t tw, tw_end;      /* columns of the strip                                           */
-    int32_t skipped, cut;    /* tiles that the first row lacks on the left, the last on the right */
-    int64_t first;           /* number of its first tile within the chunk                      */
+    int32_t tiles_h;      /* of an image                                                    */
+    int32_t row, rows;    /* rows of tiles, counted on over the images                      */
+    int32_t tw, tw_end;   /* columns of the strip                                           */
+    int32_t skipped, cut; /* tiles that the first row lacks on the left, the last on the right */
+    int64_t first;        /* number of its first tile within the chunk                      */
     int64_t tiles;
 };
 

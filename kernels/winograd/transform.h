@@ -45,7 +45,8 @@ struct inverse { /* to[i][t*out+j] = (At planes[..][t] A)[i][j] for each tile t 
     int64_t tiles;
 };
 
-struct filters { /* to[k*to_step + (i*alpha+j)*plane] = (G from[k] Gt)[i][j] for each k < count, r x r taps of 16 floats at `from` */
+struct filters { /* to[k*to_step + (i*alpha+j)*plane] = (G from[k] Gt)[i][j] for each k < count, r x r taps of 16 floats at `from`
+                  */
     const float *from;
     int64_t count;
     float *to;

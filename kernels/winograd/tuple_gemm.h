@@ -47,7 +47,7 @@ struct products {
     int32_t channels, points;
     int32_t first;      /* the panel that U begins with                     */
     int32_t accumulate; /* M is added to: these are not the first channels  */
-    const float *next; /* NULL, or what is fetched meanwhile: a line for each point and channel */
+    const float *next;  /* NULL, or what is fetched meanwhile: a line for each point and channel */
     /* FETCHES rectangles of an image to be fetched meanwhile, in the order of need. NULL: the next plane of V is fetched. */
     const struct pixels *fetch;
 };
@@ -66,7 +66,8 @@ struct gradients {
     int32_t first, end; /* the panels that are computed now */
 };
 
-/* dU[c][k] (+)= sum over tiles of V[tile][c] M[tile][k] for the transform points of one plane of U and the columns of one panel. */
+/* dU[c][k] (+)= sum over tiles of V[tile][c] M[tile][k] for the transform points of one plane of U and the columns of one panel.
+ */
 void tuple_gradient(const struct gradients *gradients, int32_t plane, int32_t panel);
 
 #endif
