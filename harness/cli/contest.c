@@ -54,7 +54,9 @@ enum { QUICK_FINALISTS = 3, FINALISTS = 6, QUICK_ROUNDS = 3, QUICK_MOST_ROUNDS =
 #define LEAST_SHARE_NS INT64_C(20000000)
 /* Where a variant that was never seen is expected: behind the defaults of all backends, before those known to be slow. */
 #define UNSEEN_VARIANT 0.4
-#define HALF_LIFE 0.5 /* weight of the newest problem in a candidate's form */
+#define SLOW_ELSEWHERE 2  /* so far behind with other kernels: no default any more; less says little, each has its kinds */
+#define UNSEEN_DEVICE 0.2 /* setting up costs several looks, and a GPU may be a CPU that plays one */
+#define HALF_LIFE 0.5     /* weight of the newest problem in a candidate's form */
 
 static struct manner manner_of(const struct options *options, int64_t last_cache_bytes)
 {
@@ -117,7 +119,11 @@ static double expected(const struct contest *c, size_t candidate, const union pr
         return (double)INFINITY; /* it computes in double precision, for rightness: the last resort */
     if (form->seen)
         return form->behind;
-    return elsewhere(c, candidate, problem, strcmp(who->variant, who->backend->variant[0]) ? UNSEEN_VARIANT : 0);
+    const double unknown = strcmp(who->variant, who->backend->variant[0])   ? UNSEEN_VARIANT
+                           : strcmp(who->backend->threading, "device") == 0 ? UNSEEN_DEVICE
+                                                                            : 0;
+    const double known = elsewhere(c, candidate, problem, unknown);
+    return known > SLOW_ELSEWHERE ? known : unknown;
 }
 
 static int compare_expected(const void *left, const void *right)

@@ -3,7 +3,7 @@
 
 enum {
     CHAIN = 288,              /* channels of one chain of sums                                                */
-    PANEL_FLOATS = 64 * 1024, /* half of L2: the panel is read for each block of output channels             */
+    PANEL_FLOATS = 64 * 1024, /* a quarter of L2: the panel is read for each block of output channels */
     SUMS_FLOATS = 64 * 1024,
     LATENCY_ROWS = 4,    /* a tile of fewer rows takes as long as one of these                                */
     GAIN_PERCENT = 90,   /* of the steps of tiles within an image, at most                                     */
