@@ -66,6 +66,10 @@ convoy_status subsample_backward(struct layer *layer, struct convoy_error *err);
 convoy_status rbf_forward(struct layer *layer, struct convoy_error *err);
 convoy_status rbf_backward(struct layer *layer, struct convoy_error *err);
 
+/* sparsity.c */
+convoy_status sparsity_forward(struct layer *layer, struct convoy_error *err);
+convoy_status sparsity_backward(struct layer *layer, struct convoy_error *err);
+
 /* norms.c */
 convoy_status lrn_create(struct layer *layer, struct convoy_error *err);
 convoy_status lrn_forward(struct layer *layer, struct convoy_error *err);

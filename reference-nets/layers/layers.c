@@ -32,6 +32,7 @@ const struct layer_kind layer_table[NET_KIND_COUNT] = {
     [NET_LCN] = {MAKES(lcn), .destroy = lcn_destroy},
     [NET_DROPOUT] = {RUNS(dropout)},
     [NET_NOISE] = {RUNS(noise)},
+    [NET_SPARSITY] = {RUNS(sparsity), .backward_reads_in = true},
     [NET_SUBSAMPLE] = {RUNS(subsample)},
     [NET_RBF] = {RUNS(rbf), .backward_reads_in = true},
 };

@@ -58,10 +58,10 @@ static int32_t or_else(int32_t value, int32_t otherwise)
     return value ? value : otherwise;
 }
 
-static bool has_bn(const struct net *net)
+static bool has(const struct net *net, enum net_kind kind)
 {
     for (size_t l = 0; l < net->count; l++)
-        if (net->layer[l].kind == NET_BN)
+        if (net->layer[l].kind == kind)
             return true;
     return false;
 }
@@ -85,9 +85,14 @@ convoy_status catalog_build(const char *name, const struct catalog_options *opti
             net->width = options->width;
         net->bn_place = options->bn_place;
         net->activation = options->activation;
+        net->sparsity = options->sparsity;
+        net->sparsity_weight = options->sparsity_weight;
         convoy_status status = entry->build(net, entry->variant, err);
-        if (!status && net->bn_place != NET_BN_AS_BUILT && !has_bn(net))
-            status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: no activation follows a convolution, to put a batch norm there",
+        if (!status && net->bn_place != NET_BN_AS_BUILT && !has(net, NET_BN))
+            status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER,
+                                 "%s: no activation follows a convolution, to put a batch norm there", name);
+        if (!status && net->sparsity_weight > 0 && !has(net, NET_SPARSITY))
+            status = convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "%s: no sigmoids to make sparse; --activation sigmoid has them",
                                  name);
         if (status)
             net_free(net);

@@ -19,14 +19,15 @@ extern const size_t catalog_count;
 struct catalog_options {
     struct net_extent image; /* each extent by itself                                                     */
     int32_t classes;
-    double width;            /* factor on channels                                                        */
+    double width; /* factor on channels                                                        */
     enum net_bn_place bn_place;
     const struct net_spec *activation; /* style.h; in place of every ReLU                                 */
+    float sparsity, sparsity_weight;   /* of sigmoids, as in net.h                                        */
 };
 
-/* Builds a network by name; an unknown name, an image too small for it, or a place of batch norm
- * where it has no activation after a convolution, is CONVOY_INVALID. options may be NULL. On success
- * the caller frees it with net_free. */
+/* Builds a network by name; an unknown name, an image too small for it, or a style that finds nothing in it to change (batch norm
+ * without a convolution before an activation, sparsity without sigmoids), is CONVOY_INVALID. options may be NULL. On success the
+ * caller frees it with net_free. */
 convoy_status catalog_build(const char *name, const struct catalog_options *options, struct net *net, struct convoy_error *err);
 
 #endif

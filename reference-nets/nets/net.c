@@ -16,6 +16,7 @@ static const char *const kind_names[NET_KIND_COUNT] = {
     [NET_RRELU] = "rrelu",         [NET_MAXOUT] = "maxout", [NET_AFFINE] = "affine",
     [NET_GROUPNORM] = "group norm", [NET_LRN] = "lrn",      [NET_LCN] = "lcn",
     [NET_L2FEATURES] = "l2 features", [NET_DROPOUT] = "dropout", [NET_NOISE] = "noise",
+    [NET_SPARSITY] = "sparsity",
     [NET_ADD] = "add",             [NET_CAT] = "cat",       [NET_SUBSAMPLE] = "subsample",
     [NET_RBF] = "rbf",
 };
@@ -305,8 +306,8 @@ convoy_status net_append(struct net *net, const char *prefix, const struct net_s
     convoy_status status = reserve(net, STYLE_MOST * count, err);
     for (size_t index = 0, taken; !status && index < count; index += taken) {
         struct net_spec made[STYLE_MOST];
-        char name[NET_NAME_BYTES];
-        const size_t makes = style_apply(net, &spec[index], count - index, &taken, made, name);
+        struct style_names names;
+        const size_t makes = style_apply(net, &spec[index], count - index, &taken, made, &names);
         for (size_t place = 0; !status && place < makes; place++)
             status = append_one(net, prefix, &made[place], at, err);
     }

@@ -23,6 +23,7 @@ enum net_kind {
     NET_L2FEATURES, /* sqrt of the sum of squares over `window` neighbouring channels                      */
     NET_DROPOUT,  /* p dropped, 1/(1-p) in training                                                        */
     NET_NOISE,    /* adds N(0, p^2) in training                                                            */
+    NET_SPARSITY, /* pulls the mean of each channel towards p in training, with weight alpha               */
     NET_ADD,      /* sum of the inputs                                                                     */
     NET_CAT,      /* channels of the inputs, one after another                                             */
     NET_SUBSAMPLE,/* every stride-th pixel, zero channels appended up to k: shortcut option A              */
@@ -44,9 +45,9 @@ struct net_spec {
     int32_t size_rule;           /* pools: CONVOY_SIZE_*                                                   */
     bool valid_only;             /* AVGPOOL: divide by the elements inside the image                       */
     int32_t act;                 /* ACT: CONVOY_ELT_RELU ...                                               */
-    float alpha, beta;           /* ACT: as convoy.h (0: 1); LRN, RRELU                                    */
+    float alpha, beta;           /* ACT: as convoy.h (0: 1); LRN, RRELU, SPARSITY                          */
     float bias_k;                /* LRN                                                                    */
-    float p;                     /* DROPOUT: probability dropped; NOISE: deviation                         */
+    float p;                     /* DROPOUT: probability dropped; NOISE: deviation; SPARSITY: mean wanted  */
     int32_t window;              /* LRN, MAXOUT, L2FEATURES: channels; GROUPNORM: groups                   */
     const uint8_t *mask;         /* CONV: [k][c], 0 where there is no connection (LeNet-5); net_keep       */
     const float *codes;          /* RBF: [k][c]; net_keep                                                  */
@@ -83,6 +84,7 @@ struct net {
     double width;    /* factor on channels                                                                 */
     enum net_bn_place bn_place;
     const struct net_spec *activation; /* in place of every ReLU; NULL: none                               */
+    float sparsity, sparsity_weight;   /* after every sigmoid; weight 0: none                              */
     struct net_layer *layer;
     size_t count, capacity;
     struct net_head head[NET_HEADS]; /* the main one first                                                 */

@@ -52,23 +52,38 @@ static struct net_spec restyled(const struct net *net, const struct net_spec *sp
     return other;
 }
 
+/* After a sigmoid, where sparsity is asked for. */
+static size_t append_sparsity(const struct net *net, struct net_spec *made, size_t count, char name[NET_NAME_BYTES])
+{
+    const struct net_spec *last = &made[count - 1];
+    if (!(net->sparsity_weight > 0) || last->kind != NET_ACT || last->act != CONVOY_ELT_SIGMOID)
+        return count;
+    snprintf(name, NET_NAME_BYTES, "%s.sparsity", last->name);
+    made[count] = (struct net_spec){name, .kind = NET_SPARSITY, .p = net->sparsity, .alpha = net->sparsity_weight};
+    return count + 1;
+}
+
 size_t style_apply(const struct net *net, const struct net_spec *spec, size_t left, size_t *taken,
-                   struct net_spec made[STYLE_MOST], char name[NET_NAME_BYTES])
+                   struct net_spec made[STYLE_MOST], struct style_names *names)
 {
     const bool acts_next = left > 1 && spec[1].kind == NET_ACT;
     made[0] = restyled(net, &spec[0]);
     *taken = 1;
     if (!acts_next || net->bn_place == NET_BN_AS_BUILT || (spec[0].kind != NET_CONV && spec[0].kind != NET_BN))
-        return 1;
+        return append_sparsity(net, made, 1, names->sparsity);
     *taken = 2;
     struct net_spec bn = spec[0];
     size_t count = 0;
     if (spec[0].kind == NET_CONV) {
-        snprintf(name, NET_NAME_BYTES, "%s.bn", spec[0].name);
-        bn = (struct net_spec){name, .kind = NET_BN};
+        snprintf(names->bn, sizeof names->bn, "%s.bn", spec[0].name);
+        bn = (struct net_spec){names->bn, .kind = NET_BN};
         count = 1;
     }
-    made[count + (net->bn_place == NET_BN_AFTER)] = bn;
-    made[count + (net->bn_place == NET_BN_BEFORE)] = restyled(net, &spec[1]);
-    return count + 2;
+    if (net->bn_place == NET_BN_BEFORE)
+        made[count++] = bn;
+    made[count] = restyled(net, &spec[1]);
+    count = append_sparsity(net, made, count + 1, names->sparsity);
+    if (net->bn_place == NET_BN_AFTER)
+        made[count++] = bn;
+    return count;
 }

@@ -314,10 +314,14 @@ static void draws_stay_what_they_are(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_asked_changes_nothing), cmocka_unit_test(flips_are_half_of_the_samples),
-        cmocka_unit_test(crops_take_every_window),       cmocka_unit_test(geometry_is_what_was_asked),
-        cmocka_unit_test(resized_crops_are_parts),       cmocka_unit_test(colours_are_what_was_asked),
-        cmocka_unit_test(cutouts_are_squares),           cmocka_unit_test(mixtures_are_of_beta),
+        cmocka_unit_test(nothing_asked_changes_nothing),
+        cmocka_unit_test(flips_are_half_of_the_samples),
+        cmocka_unit_test(crops_take_every_window),
+        cmocka_unit_test(geometry_is_what_was_asked),
+        cmocka_unit_test(resized_crops_are_parts),
+        cmocka_unit_test(colours_are_what_was_asked),
+        cmocka_unit_test(cutouts_are_squares),
+        cmocka_unit_test(mixtures_are_of_beta),
         cmocka_unit_test(draws_stay_what_they_are),
     };
     return cmocka_run_group_tests_name("augment", tests, NULL, NULL);

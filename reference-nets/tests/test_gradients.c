@@ -319,6 +319,7 @@ static void check_joins(struct backends *backends, const char *backend)
     close_net(&b);
 }
 
+/* All but sparsity, whose penalty is in no loss: test_layers has its gradient. */
 static const struct net_spec kinds[] = {
     {"layer", .kind = NET_CONV, .k = 6, .kernel = 3, .stride = 2, .pad = 1, .groups = 2, .bias = true},
     {"layer", .kind = NET_BN},

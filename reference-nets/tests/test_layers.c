@@ -312,6 +312,30 @@ static void normalisations_have_their_values(void **state)
     close_bench(&b);
 }
 
+/* Two samples with means 0.3 and 0.05 of their channels: the gradient is that of weight times -p log q - (1-p) log(1-q), by
+ * differences, and nothing at q = p. */
+static void sparsity_pulls_means_to_its_share(void **state)
+{
+    (void)state;
+    static const float x[] = {0.2f, 0.02f, 0.4f, 0.08f}, dy[] = {1, 0, 2, 0};
+    struct bench b;
+    open_layer(&b, (struct net_extent){2, 1, 1}, &(struct net_spec){"sparsity", .kind = NET_SPARSITY, .p = 0.05f, .alpha = 3}, 1, 2,
+               EXEC_CHECK);
+    memcpy(host(exec_input(b.exec), TENSOR_WRITE), x, sizeof x);
+    MUST(exec_forward(b.exec, &err));
+    assert_memory_equal(host(exec_head(b.exec, 0), TENSOR_READ), x, sizeof x);
+    memcpy(host(exec_head_grad(b.exec, 0), TENSOR_WRITE), dy, sizeof dy);
+    MUST(exec_backward(b.exec, &err));
+    double loss[2];
+    for (int side = 0; side < 2; side++) {
+        const double q = 0.3 + (side ? -1e-5 : 1e-5) / 2; /* one of two elements moves */
+        loss[side] = 3 * (-0.05 * log(q) - 0.95 * log(1 - q));
+    }
+    const double slope = (loss[0] - loss[1]) / 2e-5;
+    near(host(exec_input_grad(b.exec), TENSOR_READ), D(1 + slope, 0, 2 + slope, 0), 4, "sparsity");
+    close_bench(&b);
+}
+
 /* Of 40,000 zeros with noise of deviation 0.3: their moments within five deviations; an evaluation adds none. */
 static void noise_has_its_deviation(void **state)
 {
@@ -481,11 +505,17 @@ static void lsuv_makes_unit_variances(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batch_norm_is_its_formulas),       cmocka_unit_test(smooth_functions_have_their_values),
-        cmocka_unit_test(activations_have_their_values),    cmocka_unit_test(random_slopes_have_their_range),
-        cmocka_unit_test(normalisations_have_their_values), cmocka_unit_test(noise_has_its_deviation),
-        cmocka_unit_test(dropout_drops_its_share),          cmocka_unit_test(first_values_have_their_moments),
-        cmocka_unit_test(orthonormal_weights_are),          cmocka_unit_test(lsuv_makes_unit_variances),
+        cmocka_unit_test(batch_norm_is_its_formulas),
+        cmocka_unit_test(smooth_functions_have_their_values),
+        cmocka_unit_test(activations_have_their_values),
+        cmocka_unit_test(random_slopes_have_their_range),
+        cmocka_unit_test(normalisations_have_their_values),
+        cmocka_unit_test(sparsity_pulls_means_to_its_share),
+        cmocka_unit_test(noise_has_its_deviation),
+        cmocka_unit_test(dropout_drops_its_share),
+        cmocka_unit_test(first_values_have_their_moments),
+        cmocka_unit_test(orthonormal_weights_are),
+        cmocka_unit_test(lsuv_makes_unit_variances),
     };
     return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }

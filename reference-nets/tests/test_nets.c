@@ -484,6 +484,14 @@ static void styles_change_any_network(void **state)
         assert_int_not_equal(net.layer[layer].kind, NET_ACT);
     net_free(&net);
     assert_null(style_activation("rectifier"));
+    const struct catalog_options sparse = {
+        .activation = style_activation("sigmoid"), .sparsity = 0.1f, .sparsity_weight = 1, .bn_place = NET_BN_AFTER};
+    assert_int_equal(catalog_build("lenet5", &sparse, &net, &err), CONVOY_OK);
+    assert_int_equal(named(&net, "relu1.sparsity"), named(&net, "relu1") + 1);
+    assert_int_equal(named(&net, "conv1.bn"), named(&net, "relu1") + 2);
+    assert_int_equal(named(&net, "relu3.sparsity"), named(&net, "relu3") + 1);
+    net_free(&net);
+    assert_int_equal(catalog_build("lenet5", &(struct catalog_options){.sparsity_weight = 1}, &net, &err), CONVOY_INVALID);
 }
 
 /* K then a pool of P sees K+P-1; dilations 1, 2, 4 of 3x3 see 15; strides multiply what follows. */

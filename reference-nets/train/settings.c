@@ -177,6 +177,8 @@ static const struct option options[] = {
     FLAG("--decoupled", TRAINS, optim.decoupled, "weight decay as w -= rate*X*w"),
     FLAG("--decay-all", TRAINS, optim.decay_all, "biases and normalisations decay too"),
     REAL("--l1", "X", TRAINS, optim.l1, 0, 1e3, "adds X*sign(w) to the gradient of weights (0)"),
+    FLOAT("--sparsity", "P", FOR_RUN, catalog.sparsity, 1e-3, 0.999, "the mean that each sigmoid unit is pulled towards (0.05)"),
+    FLOAT("--sparsity-weight", "X", FOR_RUN, catalog.sparsity_weight, 0, 1e6, "how much that counts in the loss (0)"),
     REAL("--max-norm", "X", TRAINS, optim.max_norm, 0, 1e9, "limit on the norm of each unit's weights (none)"),
     REAL("--clip-norm", "X", TRAINS, optim.clip_norm, 0, 1e9, "limit on the norm of all gradients (none)"),
     REAL("--clip-value", "X", TRAINS, optim.clip_value, 0, 1e9, "limit on every gradient (none)"),
@@ -282,6 +284,7 @@ static convoy_status put_value(struct settings *settings, const struct option *o
 static void defaults(struct settings *settings)
 {
     *settings = (struct settings){
+        .catalog.sparsity = 0.05f,
         .epochs = 10,
         .batch = 64,
         .accumulate = 1,
@@ -374,20 +377,20 @@ void settings_print(const struct settings *s, char *text, size_t size)
     const struct augment_options *a = &s->augment;
     const struct optim_options *o = &s->optim;
     const struct schedule_options *r = &s->schedule;
-    int length =
-        snprintf(text, size,
-                 "%s %dx%dx%d/%d*%g bn=%d act=%s data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
-                 "optim=%d/%g/%d%d/%g/%g/%g/%d%d%d/%g/%g/%d%d/%g/%g/%g "
-                 "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%g/%d/%g",
-                 s->network, s->catalog.image.c, s->catalog.image.h, s->catalog.image.w, s->catalog.classes, s->catalog.width,
-                 (int)s->catalog.bn_place, s->activation ? s->activation : "relu", s->data ? s->data : "made", s->val_fraction,
-                 (long long)s->limit, (long long)s->overfit, (long long)s->batch, (long long)s->accumulate, (long long)s->seed,
-                 (int)s->loss.kind, (double)s->loss.smoothing, (long long)s->epochs, (int)o->kind, o->momentum, o->nesterov,
-                 o->rate_inside, o->beta1, o->beta2, o->eps, o->eps_inside, o->centered, o->amsgrad, o->weight_decay, o->l1,
-                 o->decoupled, o->decay_all, o->max_norm, o->clip_norm, o->clip_value, (int)r->kind, r->rate, r->least, r->gamma,
-                 r->power, r->factor, r->every, r->patience, s->warmup_epochs, a->pad_crop, a->resized_crop, a->flip,
-                 (double)a->rotate_degrees, (double)a->scale, (double)a->shift, (double)a->brightness, (double)a->contrast,
-                 (double)a->colour, (double)a->tint, a->cutout, (double)a->mixup_alpha);
+    int length = snprintf(
+        text, size,
+        "%s %dx%dx%d/%d*%g bn=%d act=%s sparsity=%g*%g data=%s/%g/%lld/%lld batch=%lld*%lld seed=%lld loss=%d/%g epochs=%lld "
+        "optim=%d/%g/%d%d/%g/%g/%g/%d%d%d/%g/%g/%d%d/%g/%g/%g "
+        "schedule=%d/%g/%g/%g/%g/%g/%d/%d/%g augment=%d/%d%d/%g/%g/%g/%g/%g/%g/%g/%d/%g",
+        s->network, s->catalog.image.c, s->catalog.image.h, s->catalog.image.w, s->catalog.classes, s->catalog.width,
+        (int)s->catalog.bn_place, s->activation ? s->activation : "relu", (double)s->catalog.sparsity,
+        (double)s->catalog.sparsity_weight, s->data ? s->data : "made", s->val_fraction, (long long)s->limit,
+        (long long)s->overfit, (long long)s->batch, (long long)s->accumulate, (long long)s->seed, (int)s->loss.kind,
+        (double)s->loss.smoothing, (long long)s->epochs, (int)o->kind, o->momentum, o->nesterov, o->rate_inside, o->beta1,
+        o->beta2, o->eps, o->eps_inside, o->centered, o->amsgrad, o->weight_decay, o->l1, o->decoupled, o->decay_all, o->max_norm,
+        o->clip_norm, o->clip_value, (int)r->kind, r->rate, r->least, r->gamma, r->power, r->factor, r->every, r->patience,
+        s->warmup_epochs, a->pad_crop, a->resized_crop, a->flip, (double)a->rotate_degrees, (double)a->scale, (double)a->shift,
+        (double)a->brightness, (double)a->contrast, (double)a->colour, (double)a->tint, a->cutout, (double)a->mixup_alpha);
     for (int32_t m = 0; m < r->milestones && length > 0 && (size_t)length < size; m++)
         length += snprintf(text + length, size - (size_t)length, "%s%d", m ? "," : " milestones=", r->milestone[m]);
     for (int32_t w = 0; w < s->class_weights && length > 0 && (size_t)length < size; w++)
