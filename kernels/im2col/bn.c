@@ -6,6 +6,7 @@
 
 enum {
     GROUP_FLOATS = 65536, /* channels are joined in a group up to so many floats, well within the L2         */
+    IMAGE_FLOATS = 8192,  /* of one image, so many of input, which an L1 holds: measured faster               */
     THREAD_GROUPS = 4,    /* but every thread is to have so many                                             */
     TASK_FLOATS = 16384,  /* and groups in a task, so that it is worth its start                              */
     STREAM_FLOATS = 256   /* shorter runs are mostly partial lines, which stores past the caches make slow    */
@@ -32,7 +33,9 @@ static convoy_status run(const struct plan *plan, const struct convoy_args *args
     const struct bn_loops *loops = plan->loops->bn;
     const convoy_op op = p->head.op;
     const int64_t plane = (int64_t)p->h * p->w, floats = p->n * plane;
-    const int64_t group = convoy_max(1, convoy_min(convoy_min(BN_GROUP, GROUP_FLOATS / floats), plan->host->threads > 1 ? p->c / (THREAD_GROUPS * (int64_t)plan->host->threads) : p->c));
+    const int64_t most = p->n > 1 ? GROUP_FLOATS : op == CONVOY_BN_BWD ? IMAGE_FLOATS / 2 : IMAGE_FLOATS;
+    const int64_t share = plan->host->threads > 1 ? p->c / (THREAD_GROUPS * (int64_t)plan->host->threads) : p->c;
+    const int64_t group = convoy_max(1, convoy_min(convoy_min(BN_GROUP, most / floats), share));
     struct call call = {
         .channels =
             {

@@ -68,7 +68,7 @@ static inline lanes join(const lanes chain[CHAINS])
 /* sum x */
 static inline lanes sum_strip(const float *x, const struct strip *s)
 {
-    const int64_t whole = s->length / LANES * LANES;
+    const int64_t whole = s->length & -(int64_t)LANES;
     const lanes_mask rest = lanes_mask_first(s->length - whole);
     lanes chain[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
     for (int64_t run = 0; run < s->runs; run++) {
@@ -77,13 +77,8 @@ static inline lanes sum_strip(const float *x, const struct strip *s)
         for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
             for (int k = 0; k < CHAINS; k++)
                 chain[k] = lanes_add(chain[k], lanes_load(row + at + k * LANES));
-        if (at + 2 * LANES <= whole) {
+        for (; at < whole; at += LANES)
             chain[0] = lanes_add(chain[0], lanes_load(row + at));
-            chain[1] = lanes_add(chain[1], lanes_load(row + at + LANES));
-            at += 2 * LANES;
-        }
-        if (at < whole)
-            chain[2] = lanes_add(chain[2], lanes_load(row + at));
         if (whole < s->length)
             chain[CHAINS - 1] = lanes_add(chain[CHAINS - 1], lanes_load_some(row + whole, rest));
     }
@@ -100,7 +95,7 @@ static inline __attribute__((always_inline)) void spread(const float *x, lanes c
 /* sum d and sum d^2, d = x - shift */
 static inline void spread_strip(const float *x, const struct strip *s, float shift, lanes *sum, lanes *squares)
 {
-    const int64_t whole = s->length / LANES * LANES;
+    const int64_t whole = s->length & -(int64_t)LANES;
     const lanes_mask rest = lanes_mask_first(s->length - whole);
     const lanes center = lanes_set(shift);
     lanes plain[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
@@ -111,13 +106,8 @@ static inline void spread_strip(const float *x, const struct strip *s, float shi
         for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
             for (int k = 0; k < CHAINS; k++)
                 spread(row + at + k * LANES, center, &plain[k], &square[k]);
-        if (at + 2 * LANES <= whole) {
+        for (; at < whole; at += LANES)
             spread(row + at, center, &plain[0], &square[0]);
-            spread(row + at + LANES, center, &plain[1], &square[1]);
-            at += 2 * LANES;
-        }
-        if (at < whole)
-            spread(row + at, center, &plain[2], &square[2]);
         if (whole < s->length) {
             const lanes d = lanes_keep(lanes_sub(lanes_load_some(row + whole, rest), center), rest);
             plain[CHAINS - 1] = lanes_add(plain[CHAINS - 1], d);
@@ -138,7 +128,7 @@ static inline __attribute__((always_inline)) void weigh(const float *x, const fl
 /* sum dy and sum dy*(x - mean) */
 static inline void product_strip(const float *x, const float *dy, const struct strip *s, float mean, lanes *sum, lanes *product)
 {
-    const int64_t whole = s->length / LANES * LANES;
+    const int64_t whole = s->length & -(int64_t)LANES;
     const lanes_mask rest = lanes_mask_first(s->length - whole);
     const lanes center = lanes_set(mean);
     lanes plain[CHAINS] = {lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)};
@@ -149,13 +139,8 @@ static inline void product_strip(const float *x, const float *dy, const struct s
         for (; at + CHAINS * LANES <= whole; at += CHAINS * LANES)
             for (int k = 0; k < CHAINS; k++)
                 weigh(row + at + k * LANES, slope + at + k * LANES, center, &plain[k], &weighted[k]);
-        if (at + 2 * LANES <= whole) {
+        for (; at < whole; at += LANES)
             weigh(row + at, slope + at, center, &plain[0], &weighted[0]);
-            weigh(row + at + LANES, slope + at + LANES, center, &plain[1], &weighted[1]);
-            at += 2 * LANES;
-        }
-        if (at < whole)
-            weigh(row + at, slope + at, center, &plain[2], &weighted[2]);
         if (whole < s->length) { /* g is 0 outside the mask */
             const lanes g = lanes_load_some(slope + whole, rest);
             plain[CHAINS - 1] = lanes_add(plain[CHAINS - 1], g);
@@ -397,10 +382,10 @@ static void measure_short(const struct bn_call *call, int64_t first, int64_t cou
     const double share = 1.0 / (double)(start.length * start.runs), part = 1.0 / terms;
     for (int64_t g = 0; g < BN_GROUP; g++)
         m->mean[g] = sums[g] * share;
-    for (int64_t g = 0; g < count; g++) {
-        const struct strip strip = whole_channel(call->p, first + g);
-        spread_strip(call->x, &strip, (float)m->mean[g], &sum[g], &squares[g]);
-    }
+    const float *const x = call->x;
+    struct strip strip = whole_channel(call->p, first);
+    for (int64_t g = 0; g < count; g++, strip.at += plane)
+        spread_strip(x, &strip, (float)m->mean[g], &sum[g], &squares[g]);
     lanes_totals(sum, sums);
     lanes_totals(squares, square_sums);
     for (int64_t g = 0; g < BN_GROUP; g++) {
@@ -496,10 +481,10 @@ static void weigh_group(const struct bn_call *call, int64_t first, int64_t count
         sum[g] = product[g] = lanes_set(0);
     if (terms <= STRIP) {
         float total[2][BN_GROUP];
-        for (int64_t g = 0; g < count; g++) {
-            const struct strip strip = whole_channel(call->p, first + g);
-            product_strip(call->x, call->dy, &strip, call->save_mean[first + g], &sum[g], &product[g]);
-        }
+        const float *const x = call->x, *const dy = call->dy, *const mean = call->save_mean + first;
+        struct strip strip = whole_channel(call->p, first);
+        for (int64_t g = 0; g < count; g++, strip.at += strip.length)
+            product_strip(x, dy, &strip, mean[g], &sum[g], &product[g]);
         lanes_totals(sum, total[0]);
         lanes_totals(product, total[1]);
         for (int g = 0; g < BN_GROUP; g++) {
