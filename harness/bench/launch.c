@@ -28,10 +28,11 @@ convoy_status launch_measure(struct convoy_instance *instance, const struct conv
                              struct convoy_error *err)
 {
     const union problem problem = {
-        .eltwise = {.head = {.struct_size = sizeof problem.eltwise, .op = CONVOY_ELTWISE, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
-                    .count = 1,
-                    .kind = CONVOY_ELT_SCALE,
-                    .alpha = 1}};
+        .eltwise = {
+            .head = {.struct_size = sizeof problem.eltwise, .op = CONVOY_ELTWISE, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
+            .count = 1,
+            .kind = CONVOY_ELT_SCALE,
+            .alpha = 1}};
     *cost = (struct launch_cost){0};
     if (instance->memory == host->memory || !instance->ops->sync ||
         instance->ops->supports(instance, &problem.head, NULL) != CONVOY_OK)

@@ -7,7 +7,8 @@
 
 struct launch_cost {
     int64_t waited_ns; /* one execution and the wait for it: the least of several                                            */
-    int64_t queued_ns; /* per execution of a queue of them, each on what the one before wrote, waited for once: the least of several */
+    int64_t
+        queued_ns; /* per execution of a queue of them, each on what the one before wrote, waited for once: the least of several */
 };
 
 /* All zero on the host, and where the backend declines the operation. [instance] */

@@ -41,8 +41,8 @@ static convoy_status wait_for(const struct trial *trial, struct convoy_error *er
     return trial->instance->ops->sync ? trial->instance->ops->sync(trial->instance, err) : CONVOY_OK;
 }
 
-static convoy_status attempt_open(struct trial *trial, const struct sets *sets, struct attempt *attempt, struct convoy_plan_info *info,
-                                  struct convoy_error *err)
+static convoy_status attempt_open(struct trial *trial, const struct sets *sets, struct attempt *attempt,
+                                  struct convoy_plan_info *info, struct convoy_error *err)
 {
     struct convoy_memory *const memory = trial->instance->memory;
     *attempt = (struct attempt){0};

@@ -275,9 +275,10 @@ int cmd_bench(const struct options *options)
         matrix_winners(stdout, journal->record, journal->count);
         putchar('\n');
         matrix_totals(stdout, journal->record, journal->count);
-        devices_print(stdout,
-                      "\nOn devices: kernels by the device's clock; executions with launches, by ours; copies of the activations.\n\n",
-                      journal->record, journal->count);
+        devices_print(
+            stdout,
+            "\nOn devices: kernels by the device's clock; executions with launches, by ours; copies of the activations.\n\n",
+            journal->record, journal->count);
     }
     if (journal->count)
         printf("%zu rows, %zu of them failures without a valid time\n", journal->count, run.failures);

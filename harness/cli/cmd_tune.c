@@ -30,7 +30,8 @@ struct search {
 };
 
 /* Sends a request and splits the answer. False: the worker is gone or makes no sense, with a reason. */
-static bool ask(const struct search *search, const char *request, char **field, size_t most, size_t *fields, char *reason, size_t size)
+static bool ask(const struct search *search, const char *request, char **field, size_t most, size_t *fields, char *reason,
+                size_t size)
 {
     struct session *const session = &search->candidate->backend->session;
     struct session_end end;
@@ -75,7 +76,8 @@ static enum start open_search(struct search *search, char *reason, size_t size)
 }
 
 /* The time of one configuration; NaN: it is out, and was told. *gone: the worker ended with it, and another one must be started. */
-static double try_one(struct search *search, uint32_t index, double best_ns, char *name, size_t name_size, double *spent_s, bool *gone)
+static double try_one(struct search *search, uint32_t index, double best_ns, char *name, size_t name_size, double *spent_s,
+                      bool *gone)
 {
     char request[96], *field[4], reason[320] = "";
     size_t fields = 0;
@@ -91,7 +93,8 @@ static double try_one(struct search *search, uint32_t index, double best_ns, cha
     }
     search->out++;
     search->barred[index] = true;
-    fprintf(stderr, "convoy: %s %s: configuration %u %s is out: %s\n", search->name, search->problem, index, *gone ? "" : name, reason);
+    fprintf(stderr, "convoy: %s %s: configuration %u %s is out: %s\n", search->name, search->problem, index, *gone ? "" : name,
+            reason);
     return (double)NAN;
 }
 
@@ -170,8 +173,8 @@ static enum kept keep_best(struct search *search, char *algorithm, size_t algori
         return KEPT_NOT;
     search->out++;
     search->barred[search->best] = true;
-    fprintf(stderr, "convoy: %s %s: configuration %u %s is out: %s\n", search->name, search->problem, search->best, search->best_name,
-            reason);
+    fprintf(stderr, "convoy: %s %s: configuration %u %s is out: %s\n", search->name, search->problem, search->best,
+            search->best_name, reason);
     return KEPT_WRONG;
 }
 
@@ -203,8 +206,9 @@ static void tune_one(struct search *search, struct counts *counts)
         return;
     }
     *(search->best ? &counts->tuned : &counts->unchanged) += 1;
-    printf("%-18s %s: %s, %.1f us, the default %.1f us (%s clock); %u of %u tried, %u out\n", search->name, search->problem, algorithm,
-           search->best_ns / 1e3, search->default_ns / 1e3, search->clock, search->tried, search->configurations - 1, search->out);
+    printf("%-18s %s: %s, %.1f us, the default %.1f us (%s clock); %u of %u tried, %u out\n", search->name, search->problem,
+           algorithm, search->best_ns / 1e3, search->default_ns / 1e3, search->clock, search->tried, search->configurations - 1,
+           search->out);
 }
 
 static convoy_status tune_all(const struct options *options, const struct lineup *lineup, const struct table *cases,
@@ -262,9 +266,9 @@ int cmd_tune(const struct options *options)
     }
     if (status == CONVOY_OK)
         status = tune_all(options, &lineup, &cases, &counts, &err);
-    int code = counts.failed                                                          ? EXIT_INCORRECT
+    int code = counts.failed                                                   ? EXIT_INCORRECT
                : command_interrupted() || counts.tuned + counts.unchanged == 0 ? EXIT_INCONCLUSIVE
-                                                                                 : EXIT_OK;
+                                                                               : EXIT_OK;
     if (status != CONVOY_OK)
         code = command_failed(&err);
     else

@@ -29,7 +29,8 @@ const struct convoy_tuner *tuning_tuner(const struct convoy_plugin *plugin)
     return tuner && convoy_has(tuner, keep) ? tuner : NULL;
 }
 
-static convoy_status candidate(const struct tuning *tuning, uint32_t index, char text[CONVOY_TUNE_TEXT_BYTES], struct convoy_error *err)
+static convoy_status candidate(const struct tuning *tuning, uint32_t index, char text[CONVOY_TUNE_TEXT_BYTES],
+                               struct convoy_error *err)
 {
     memset(text, 0, CONVOY_TUNE_TEXT_BYTES);
     const convoy_status status = tuning->tuner->candidate(tuning->subject->instance, &tuning->problem.head, index, text, err);
@@ -55,7 +56,8 @@ static convoy_status count_candidates(const struct tuning *tuning, uint32_t *cou
     return CONVOY_OK;
 }
 
-static convoy_status force(const struct tuning *tuning, uint32_t index, char text[CONVOY_TUNE_TEXT_BYTES], struct convoy_error *err)
+static convoy_status force(const struct tuning *tuning, uint32_t index, char text[CONVOY_TUNE_TEXT_BYTES],
+                           struct convoy_error *err)
 {
     const convoy_status status = candidate(tuning, index, text, err);
     return status == CONVOY_OK ? tuning->tuner->force(tuning->subject->instance, text, err) : status;
@@ -66,8 +68,9 @@ static void release(const struct tuning *tuning)
     tuning->tuner->force(tuning->subject->instance, NULL, NULL);
 }
 
-convoy_status tuning_open(const struct verify_subject *subject, const union problem *problem, uint64_t seed, uint64_t mem_limit_bytes,
-                          bool forced, struct tuning **out, struct tuning_start *start, struct convoy_error *err)
+convoy_status tuning_open(const struct verify_subject *subject, const union problem *problem, uint64_t seed,
+                          uint64_t mem_limit_bytes, bool forced, struct tuning **out, struct tuning_start *start,
+                          struct convoy_error *err)
 {
     struct tuning *const tuning = calloc(1, sizeof *tuning);
     struct trial_result result;
@@ -136,15 +139,15 @@ static int rank_of(const char *accuracy_class)
 
 static convoy_status judge(const struct tuning *tuning, const struct trial_result *result, struct convoy_error *err)
 {
-    const char *const mine = accuracy_class(&tuning->problem, &result->info.numerics),
-                      *const theirs = accuracy_class(&tuning->problem, &tuning->numerics);
+    const char *const mine = accuracy_class(&tuning->problem, &result->info.numerics), *const theirs = accuracy_class(
+                                                                                           &tuning->problem, &tuning->numerics);
     if (rank_of(mine) > rank_of(theirs))
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OTHER, "its class is %s, the default's %s", mine, theirs);
     const double allowed = result->compared ? allowed_difference(tuning, &result->info.numerics) : 0;
     if (result->compared && !(result->difference <= allowed))
         return convoy_fail(err, CONVOY_UNSUPPORTED, CONVOY_WHY_OTHER,
-                           "its result is %.3g from the default's, relative to its size; the class allows %.3g", result->difference,
-                           allowed);
+                           "its result is %.3g from the default's, relative to its size; the class allows %.3g",
+                           result->difference, allowed);
     return CONVOY_OK;
 }
 

@@ -21,17 +21,19 @@ const struct convoy_tuner *tuning_tuner(const struct convoy_plugin *plugin);
 
 /* Finds the configurations and times the default. CONVOY_UNSUPPORTED: nothing to tune, and why; so too, unless `forced`, where a
  * CPU plays the device. The subject is borrowed until tuning_close. */
-convoy_status tuning_open(const struct verify_subject *subject, const union problem *problem, uint64_t seed, uint64_t mem_limit_bytes,
-                          bool forced, struct tuning **tuning, struct tuning_start *start, struct convoy_error *err);
+convoy_status tuning_open(const struct verify_subject *subject, const union problem *problem, uint64_t seed,
+                          uint64_t mem_limit_bytes, bool forced, struct tuning **tuning, struct tuning_start *start,
+                          struct convoy_error *err);
 
 struct tuning_try {
     char text[CONVOY_TUNE_TEXT_BYTES];
-    double ns;           /* above best_ns: it was not compared                                                  */
-    int64_t spent_ns;    /* on it, planning left out                                                            */
+    double ns;        /* above best_ns: it was not compared                                                  */
+    int64_t spent_ns; /* on it, planning left out                                                            */
 };
 /* Candidate `index`, from 1. CONVOY_UNSUPPORTED: it is out (it fails, is wrong, or its class is weaker than the default's), err
  * says why and text which; other failures are the device's. */
-convoy_status tuning_run(struct tuning *tuning, uint32_t index, double best_ns, struct tuning_try *result, struct convoy_error *err);
+convoy_status tuning_run(struct tuning *tuning, uint32_t index, double best_ns, struct tuning_try *result,
+                         struct convoy_error *err);
 
 /* Verifies candidate `index` against the referee and keeps it. CONVOY_UNSUPPORTED: it is wrong, and nothing is kept. `algorithm`,
  * of a record's size, gets what plans say from now on. */

@@ -197,7 +197,8 @@ static convoy_status serve_hello(struct worker *worker, char **field, size_t fie
 /* A class may depend on the problem: for Winograd on how many terms a sum has. "-": none of these problems is supported. */
 static convoy_status serve_classes(struct worker *worker, char **field, size_t fields, struct convoy_error *err)
 {
-    static const char *const samples[] = {"conv_fwd:c64h14k64kh3p1", "conv_fwd:c256h14k256kh3p1", "conv_bwd_weights:n2c64h14k64kh3p1"};
+    static const char *const samples[] = {"conv_fwd:c64h14k64kh3p1", "conv_fwd:c256h14k256kh3p1",
+                                          "conv_bwd_weights:n2c64h14k64kh3p1"};
     static const char *const names[] = {"exact", "strict", "fast"};
     bool seen[sizeof names / sizeof *names] = {false};
     struct opened *opened = NULL;
@@ -513,7 +514,8 @@ static convoy_status serve_tune(struct worker *worker, char **field, size_t fiel
     if (status != CONVOY_OK)
         return status;
     worker->tuned = (struct verify_subject){worker->plugin, opened->instance, host_table(opened->host), worker->referee, NULL};
-    status = tuning_open(&worker->tuned, &problem, whole(field[2]), whole(field[3]), whole(field[4]) != 0, &worker->tuning, &start, err);
+    status = tuning_open(&worker->tuned, &problem, whole(field[2]), whole(field[3]), whole(field[4]) != 0, &worker->tuning,
+                         &start, err);
     if (status == CONVOY_UNSUPPORTED)
         reply(worker, "no\t%s\t%s", why_name(err->why), err->text);
     else if (status == CONVOY_OK)

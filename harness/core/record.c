@@ -69,12 +69,14 @@ const struct record_column record_columns[] = {
     COLUMN(RECORD_REAL, pct_roof,
            "100 × least time / median_ns; the least time is that of the operations at peak_gflops or of the least traffic at "
            "roof_gbps, whichever is longer"),
-    COLUMN(RECORD_REAL, roof_gbps,
-           "10^9 bytes per second, read and written, that loops of reads, writes and copies reach on the same number of threads in "
-           "the level that holds all tensors of the problem, measured at the start of the run"),
+    COLUMN(
+        RECORD_REAL, roof_gbps,
+        "10^9 bytes per second, read and written, that loops of reads, writes and copies reach on the same number of threads in "
+        "the level that holds all tensors of the problem, measured at the start of the run"),
     COLUMN(RECORD_TEXT, roof, "what the least time comes from: FMA, or the level whose bandwidth it is (L2, L3, DRAM)"),
-    COLUMN(RECORD_TEXT, phases,
-           "ns of one more execution by phase, as the plugin tells them apart; empty: it does not. median_ns is never made of them"),
+    COLUMN(
+        RECORD_TEXT, phases,
+        "ns of one more execution by phase, as the plugin tells them apart; empty: it does not. median_ns is never made of them"),
     COLUMN(RECORD_INT, without_moves_ns,
            "ns, the sum of phases without reorder, upload and download: what the arithmetic alone takes; beside median_ns, never "
            "in its place"),

@@ -36,7 +36,7 @@ struct record {
     char phases[RECORD_PHASES_BYTES]; /* "multiply=1200 reorder=340"                                            */
     int64_t without_moves_ns;
     int64_t workspace_bytes, prepared_bytes;
-    char domain[72];          /* "host", or a device's memory; bringing activations there and back      */
+    char domain[72]; /* "host", or a device's memory; bringing activations there and back      */
     int64_t upload_ns, download_ns;
     int64_t launch_ns, queued_ns; /* a launch of nothing: with its wait; in a queue                       */
     int64_t baseline_ns;      /* "compare": the other build's time, and this one's over it              */

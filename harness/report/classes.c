@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-const char classes_text[] = "(fast): of the accuracy class fast, never to be compared with the others, which are strict or exact.\n";
+const char classes_text[] =
+    "(fast): of the accuracy class fast, never to be compared with the others, which are strict or exact.\n";
 
 void classes_note(struct classes *classes, const struct record *record)
 {

@@ -163,7 +163,8 @@ void matrix_correctness(FILE *out, const struct record *records, size_t count)
         for (size_t column = 0; column < candidates.count; column++)
             correctness_cell(grid, records, count, ops.first[row], candidates.first[column]);
     }
-    fprintf(out, "Verified problems: passed/total, the rest was declined; \"-\": all declined; else the most frequent failure.\n%s\n",
+    fprintf(out,
+            "Verified problems: passed/total, the rest was declined; \"-\": all declined; else the most frequent failure.\n%s\n",
             marked ? classes_text : "");
     done = grid_print(grid, out, 2, WIDTH);
 out:

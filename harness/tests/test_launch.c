@@ -45,7 +45,8 @@ static void destroy(struct convoy_plan *plan)
     free(plan);
 }
 
-static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *problem, struct convoy_error *err)
+static convoy_status supports(const struct convoy_instance *instance, const struct convoy_problem *problem,
+                              struct convoy_error *err)
 {
     (void)instance;
     device.other_problem |= problem->op != CONVOY_ELTWISE || ((const struct convoy_eltwise *)problem)->count != 1;

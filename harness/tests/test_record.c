@@ -15,10 +15,13 @@
 
 /* The order is that of the files; programs that read them rely on the names. */
 static const char *const names =
-    "command network layer count problem op pass backend variant algorithm numerics accuracy_class deterministic threads cache verdict reason "
+    "command network layer count problem op pass backend variant algorithm numerics accuracy_class deterministic threads cache "
+    "verdict reason "
     "error_in_bounds l2_rel max_rel backward_error plan_ns prepare_ns median_ns min_ns mad_ns rounds iterations low_ns high_ns "
-    "p5_ns p95_ns disturbed noise_pct gflops pct_peak peak_gflops pct_roof roof_gbps roof phases without_moves_ns workspace_bytes "
-    "prepared_bytes domain upload_ns download_ns launch_ns queued_ns baseline_ns ratio ratio_low ratio_high p_holm p_equivalent baseline_hash seed machine "
+    "p5_ns p95_ns disturbed noise_pct gflops pct_peak peak_gflops pct_roof roof_gbps roof phases without_moves_ns "
+    "workspace_bytes "
+    "prepared_bytes domain upload_ns download_ns launch_ns queued_ns baseline_ns ratio ratio_low ratio_high p_holm p_equivalent "
+    "baseline_hash seed machine "
     "cpu plugin_version plugin_hash revision utc repro ";
 
 static void test_columns(void **state)

@@ -49,7 +49,7 @@ typedef convoy_status method_open_fn(const struct self *self, const struct convo
 method_open_fn tiles_open, pointwise_open, overlap_open;                     /* forward and backward-data */
 method_open_fn gradient_open, pointwise_gradient_open, narrow_gradient_open; /* weight gradients         */
 int pointwise_suits(const struct self *self, const struct convoy_conv *problem);
-method_open_fn plane_open;                                                   /* all passes               */
+method_open_fn plane_open; /* all passes               */
 int plane_suits(const struct self *self, const struct convoy_conv *problem);
 int overlap_suits(const struct self *self, const struct convoy_conv *problem);
 int pointwise_gradient_suits(const struct self *self, const struct convoy_conv *problem);

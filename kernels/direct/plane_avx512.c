@@ -15,8 +15,9 @@ enum { LANES = 16, KERNEL_MOST = 7, ROWS_MOST = 4 };
 /* The columns of sixteen outputs: for each tap where its inputs begin in a row, and which of them lie in the image. */
 struct window {
     int64_t from[KERNEL_MOST];
-    __mmask16 low[KERNEL_MOST], high[KERNEL_MOST]; /* of the 16 floats there, and of the next 16 where every second one is taken */
-    __mmask16 keep, meet[KERNEL_MOST];             /* outputs; those whose input lies in the image                               */
+    __mmask16 low[KERNEL_MOST],
+        high[KERNEL_MOST];             /* of the 16 floats there, and of the next 16 where every second one is taken */
+    __mmask16 keep, meet[KERNEL_MOST]; /* outputs; those whose input lies in the image                               */
 };
 
 /* Of sixteen places `first`, `first` + `step`, .. those in 0.. `in` - 1. */
@@ -83,7 +84,8 @@ static inline __attribute__((always_inline)) void correlate_block(const struct p
 }
 
 static inline __attribute__((always_inline)) void correlate(const struct plane_shape *shape, const float *x, const float *weight,
-                                                            float bias, int32_t relu, float *y, const int kernel, const int stride)
+                                                            float bias, int32_t relu, float *y, const int kernel,
+                                                            const int stride)
 {
     const __m512 start = _mm512_set1_ps(bias), floor = relu ? _mm512_setzero_ps() : _mm512_set1_ps(-__builtin_inff());
     for (int64_t ow = 0; ow < shape->ow; ow += LANES) {
@@ -120,8 +122,8 @@ static inline __attribute__((always_inline)) void spread(const struct plane_shap
                     continue;
                 UNROLL
                 for (int s = 0; s < kernel; s++)
-                    sum[s & 1] = _mm512_fmadd_ps(_mm512_set1_ps(weight[r * kernel + s]),
-                                                 load(dy + oh * shape->ow, &window, s, 1), sum[s & 1]);
+                    sum[s & 1] = _mm512_fmadd_ps(_mm512_set1_ps(weight[r * kernel + s]), load(dy + oh * shape->ow, &window, s, 1),
+                                                 sum[s & 1]);
             }
             float *const to = dx + h * shape->w + 2 * q;
             _mm512_mask_storeu_ps(to, keep_low, _mm512_permutex2var_ps(sum[odd], low, sum[!odd]));
@@ -199,6 +201,7 @@ EACH_STRIDED(DEFINE_STRIDED)
 
 #define spread_of_1(kernel) NULL
 #define spread_of_2(kernel) spread_##kernel
-#define ENTRY(kernel, stride) {kernel, stride, correlate_##kernel##_##stride, spread_of_##stride(kernel), gradient_##kernel##_##stride},
+#define ENTRY(kernel, stride)                                                                                                    \
+    {kernel, stride, correlate_##kernel##_##stride, spread_of_##stride(kernel), gradient_##kernel##_##stride},
 const struct plane_loops plane_loops_avx512[] = {EACH(ENTRY){0}};
 #endif

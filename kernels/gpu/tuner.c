@@ -18,16 +18,16 @@ static bool candidate_named(const struct gpu_instance *instance, const struct co
     return false;
 }
 
-static convoy_status make(const struct gpu_instance *instance, const struct convoy_problem *problem, const struct gpu_choice *choice,
-                          struct gpu_program *program, struct convoy_error *err)
+static convoy_status make(const struct gpu_instance *instance, const struct convoy_problem *problem,
+                          const struct gpu_choice *choice, struct gpu_program *program, struct convoy_error *err)
 {
     struct gpu_device device = *instance->device;
     device.choice = choice;
     return gpu_program_fit(&device, instance->variant, problem, instance->base.memory, program, err);
 }
 
-convoy_status gpu_instance_program(struct gpu_instance *instance, const struct convoy_problem *problem, struct gpu_program *program,
-                                   struct convoy_error *err)
+convoy_status gpu_instance_program(struct gpu_instance *instance, const struct convoy_problem *problem,
+                                   struct gpu_program *program, struct convoy_error *err)
 {
     struct gpu_candidate candidate;
     char kept[CONVOY_TUNE_TEXT_BYTES];
@@ -80,8 +80,8 @@ static convoy_status target(const struct convoy_instance *base, struct convoy_tu
     return CONVOY_OK;
 }
 
-static convoy_status candidate(const struct convoy_instance *base, const struct convoy_problem *problem, uint32_t index, char *text,
-                               struct convoy_error *err)
+static convoy_status candidate(const struct convoy_instance *base, const struct convoy_problem *problem, uint32_t index,
+                               char *text, struct convoy_error *err)
 {
     const struct gpu_instance *const instance = (const struct gpu_instance *)base;
     struct gpu_candidate list[GPU_CANDIDATES_MOST];

@@ -17,7 +17,7 @@ struct choice {
 struct gpu_tuning {
     pthread_mutex_t lock;
     char device[FIELD_BYTES], driver[FIELD_BYTES], plugin[64];
-    char path[512]; /* "": there is no folder */
+    char path[512];       /* "": there is no folder */
     struct choice *first; /* newest first; of this owner only */
 };
 
@@ -37,7 +37,8 @@ static bool print_problem(const struct convoy_problem *problem, char *text, size
 {
     const size_t head = sizeof *problem;
     int length = snprintf(text, size, "op %u flags %u:", problem->op, problem->flags);
-    for (size_t at = head; at + sizeof(int32_t) <= problem->struct_size && length > 0 && (size_t)length < size; at += sizeof(int32_t)) {
+    for (size_t at = head; at + sizeof(int32_t) <= problem->struct_size && length > 0 && (size_t)length < size;
+         at += sizeof(int32_t)) {
         int32_t word;
         memcpy(&word, (const char *)problem + at, sizeof word);
         length += snprintf(text + length, size - (size_t)length, " %d", word);
@@ -167,8 +168,9 @@ static void read_file(struct gpu_tuning *tuning, const struct convoy_host *host)
 /* One write at the end, so that lines of other processes stay whole. After a line that was cut a new one begins. */
 static bool append_line(const char *path, const char *line)
 {
-    static const char head[] = "# Chosen by `convoy tune`: device, driver, plugin, variant, problem, configuration; of equal ones the "
-                               "last counts.\n";
+    static const char head[] =
+        "# Chosen by `convoy tune`: device, driver, plugin, variant, problem, configuration; of equal ones the "
+        "last counts.\n";
     char all[sizeof head + LINE_BYTES];
     const int file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0)
@@ -188,8 +190,10 @@ convoy_status gpu_tuning_keep(struct gpu_tuning *tuning, enum gpu_variant varian
     if (text_fault(text) || !print_key(variant, problem, key, sizeof key))
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_OTHER, "no configuration is called \"%.40s\"", text);
     if (!tuning || !tuning->path[0])
-        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER, "there is no folder to keep choices in; CONVOY_CACHE_PATH names one");
-    const int length = snprintf(line, sizeof line, "%s\t%s\t%s\t%s\t%s", tuning->device, tuning->driver, tuning->plugin, key, text);
+        return convoy_fail(err, CONVOY_FAILED, CONVOY_WHY_OTHER,
+                           "there is no folder to keep choices in; CONVOY_CACHE_PATH names one");
+    const int length =
+        snprintf(line, sizeof line, "%s\t%s\t%s\t%s\t%s", tuning->device, tuning->driver, tuning->plugin, key, text);
     pthread_mutex_lock(&tuning->lock);
     convoy_status status = CONVOY_OK;
     if (length < 0 || (size_t)length >= sizeof line || !append_line(tuning->path, line))

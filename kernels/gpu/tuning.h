@@ -51,8 +51,8 @@ struct gpu_instance {
     char forced[CONVOY_TUNE_TEXT_BYTES]; /* "": none */
 };
 /* The program of a problem as forced, else as kept, else as the planner likes. [any] */
-convoy_status gpu_instance_program(struct gpu_instance *instance, const struct convoy_problem *problem, struct gpu_program *program,
-                                   struct convoy_error *err);
+convoy_status gpu_instance_program(struct gpu_instance *instance, const struct convoy_problem *problem,
+                                   struct gpu_program *program, struct convoy_error *err);
 /* What a plan tells as its algorithm: with the configuration where there is one, "tuned" where it was kept, and that a CPU plays
  * the device. */
 enum { GPU_LABEL_BYTES = 40 };

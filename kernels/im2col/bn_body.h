@@ -49,7 +49,8 @@ static int64_t next_strip(const struct convoy_bn *p, int64_t c, int64_t n, int64
 /* The values whose mean is the first shift: at least 4*sqrt(m) of them, or all. */
 static struct strip pilot(const struct convoy_bn *p, int64_t c)
 {
-    const int64_t plane = (int64_t)p->h * p->w, wanted = convoy_round_up((int64_t)ceil(4 * sqrt((double)p->n * (double)plane)), 16);
+    const int64_t plane = (int64_t)p->h * p->w,
+                  wanted = convoy_round_up((int64_t)ceil(4 * sqrt((double)p->n * (double)plane)), 16);
     struct strip strip = whole_channel(p, c);
     if (wanted <= plane) {
         strip.length = convoy_min(wanted, STRIP);
@@ -202,7 +203,8 @@ struct affine {
 
 static inline struct affine spread_affine(const struct affines *all, int64_t g)
 {
-    return (struct affine){lanes_set(all->center[g]), lanes_set(all->factor[g]), lanes_set(all->shift[g]), lanes_set(all->slope[g])};
+    return (struct affine){lanes_set(all->center[g]), lanes_set(all->factor[g]), lanes_set(all->shift[g]),
+                           lanes_set(all->slope[g])};
 }
 
 static inline lanes map_forward(const struct affine *a, lanes x, int rectify)
@@ -253,8 +255,9 @@ static inline __attribute__((always_inline)) void map_run(const struct affine *a
 /* Images from the last to the first: what was read last is the likeliest to be in a cache still. Within an image channel by channel:
  * measured faster than run by run; suspected, not shown: a channel's runs may be a multiple of 4096 bytes apart, and a load whose
  * address agrees with that of a recent store in all but such a multiple waits for it. */
-static inline __attribute__((always_inline)) void map_image(const struct bn_call *call, int64_t at, int64_t count, const float *dy,
-                                                            int rectify, int stream, float *to, const struct affines *affines)
+static inline __attribute__((always_inline)) void map_image(const struct bn_call *call, int64_t at, int64_t count,
+                                                            const float *dy, int rectify, int stream, float *to,
+                                                            const struct affines *affines)
 {
     const int64_t plane = (int64_t)call->p->h * call->p->w;
     const float *x = call->x;
@@ -266,8 +269,9 @@ static inline __attribute__((always_inline)) void map_image(const struct bn_call
 
 /* The channels of an image as one run, where they are shorter than many vectors and no whole number of them: a vector on the border
  * of two channels takes what it needs of both. Channels are no shorter than a vector. */
-static inline __attribute__((always_inline)) void map_joined(const struct bn_call *call, int64_t start, int64_t count, const float *dy,
-                                                             int rectify, float *to, const struct affines *affines)
+static inline __attribute__((always_inline)) void map_joined(const struct bn_call *call, int64_t start, int64_t count,
+                                                             const float *dy, int rectify, float *to,
+                                                             const struct affines *affines)
 {
     const int64_t plane = (int64_t)call->p->h * call->p->w, last = start + count * plane;
     const float *x = call->x;
@@ -280,11 +284,11 @@ static inline __attribute__((always_inline)) void map_joined(const struct bn_cal
         if (at < end && at + LANES <= last) {
             const lanes_mask mask = lanes_mask_first(end - at);
             const struct affine next = spread_affine(affines, g + 1), border = {
-                .center = lanes_choose(mask, a.center, next.center),
-                .factor = lanes_choose(mask, a.factor, next.factor),
-                .shift = lanes_choose(mask, a.shift, next.shift),
-                .slope = lanes_choose(mask, a.slope, next.slope),
-            };
+                                                                          .center = lanes_choose(mask, a.center, next.center),
+                                                                          .factor = lanes_choose(mask, a.factor, next.factor),
+                                                                          .shift = lanes_choose(mask, a.shift, next.shift),
+                                                                          .slope = lanes_choose(mask, a.slope, next.slope),
+                                                                      };
             lanes_store(to + at, MAP(&border, lanes_load));
             at += LANES;
             a = next;

@@ -21,7 +21,10 @@ static inline void lanes_store_some(float *p, lanes_mask mask, lanes v) { _mm256
 static inline void lanes_stream(float *p, lanes v) { _mm256_stream_ps(p, v); }
 static inline void lanes_fence(void) { _mm_sfence(); }
 static inline lanes lanes_keep(lanes v, lanes_mask mask) { return _mm256_and_ps(v, _mm256_castsi256_ps(mask)); }
-static inline lanes lanes_choose(lanes_mask mask, lanes a, lanes b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask)); }
+static inline lanes lanes_choose(lanes_mask mask, lanes a, lanes b)
+{
+    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask));
+}
 static inline lanes lanes_add(lanes a, lanes b) { return _mm256_add_ps(a, b); }
 static inline lanes lanes_sub(lanes a, lanes b) { return _mm256_sub_ps(a, b); }
 static inline lanes lanes_mul(lanes a, lanes b) { return _mm256_mul_ps(a, b); }

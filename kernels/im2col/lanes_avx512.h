@@ -21,7 +21,10 @@ static inline void lanes_store_some(float *p, lanes_mask mask, lanes v) { _mm512
 static inline void lanes_stream(float *p, lanes v) { _mm512_stream_ps(p, v); }
 static inline void lanes_fence(void) { _mm_sfence(); }
 static inline lanes lanes_keep(lanes v, lanes_mask mask) { return _mm512_maskz_mov_ps(mask, v); }
-static inline lanes lanes_choose(lanes_mask mask, lanes a, lanes b) { return _mm512_mask_mov_ps(b, mask, a); }
+static inline lanes lanes_choose(lanes_mask mask, lanes a, lanes b)
+{
+    return _mm512_mask_mov_ps(b, mask, a);
+}
 static inline lanes lanes_add(lanes a, lanes b) { return _mm512_add_ps(a, b); }
 static inline lanes lanes_sub(lanes a, lanes b) { return _mm512_sub_ps(a, b); }
 static inline lanes lanes_mul(lanes a, lanes b) { return _mm512_mul_ps(a, b); }

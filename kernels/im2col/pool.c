@@ -90,7 +90,8 @@ int pool_is_seamless(const struct convoy_pool *p)
 
 int pool_is_paired(const struct convoy_pool *p)
 {
-    return p->stride_w == 2 && p->w <= 16 && p->ow <= 7 && 2 * (int64_t)p->oh * p->ow * (int64_t)sizeof(float) <= POOL_STAGE_ROW_BYTES;
+    return p->stride_w == 2 && p->w <= 16 && p->ow <= 7 &&
+           2 * (int64_t)p->oh * p->ow * (int64_t)sizeof(float) <= POOL_STAGE_ROW_BYTES;
 }
 
 int pool_is_global_mean(const struct convoy_pool *p)

@@ -76,11 +76,12 @@ static inline __attribute__((always_inline)) void back_block(struct shape shape,
             const int odd = shape.stride == 2 ? (s + shape.odd_pad) & 1 : 0;
             const __mmask16 inside = shape.whole ? 0xffff : block->windows[s] & meeting->window[m];
             const __m512 dy = shape.whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(inside, from);
-            const __m128i taps = shape.whole ? _mm_loadu_si128((const __m128i *)(const void *)taps_from)
-                                             : _mm_maskz_loadu_epi8(inside, taps_from);
+            const __m128i taps =
+                shape.whole ? _mm_loadu_si128((const __m128i *)(const void *)taps_from) : _mm_maskz_loadu_epi8(inside, taps_from);
             for (int b = 0; b < shape.stride && b + m * shape.stride < shape.kernel; b++) {
                 const __m128i tap = wanted[(b + m * shape.stride) * shape.kernel + s];
-                const __mmask16 chosen = shape.whole ? _mm_cmpeq_epi8_mask(taps, tap) : _mm_mask_cmpeq_epi8_mask(inside, taps, tap);
+                const __mmask16 chosen =
+                    shape.whole ? _mm_cmpeq_epi8_mask(taps, tap) : _mm_mask_cmpeq_epi8_mask(inside, taps, tap);
                 sum[b][odd] = _mm512_mask_add_ps(sum[b][odd], chosen, sum[b][odd], dy);
             }
         }
@@ -100,7 +101,8 @@ static inline __attribute__((always_inline)) void back_block(struct shape shape,
     }
 }
 
-static inline __attribute__((always_inline)) int back_wide_rows(const struct pool_back_rows *back, int kernel, int stride, int odd_pad)
+static inline __attribute__((always_inline)) int back_wide_rows(const struct pool_back_rows *back, int kernel, int stride,
+                                                                int odd_pad)
 {
     const struct convoy_pool *p = back->p;
     const struct shape whole = {kernel, stride, odd_pad, 1}, partly = {kernel, stride, odd_pad, 0};
@@ -216,8 +218,8 @@ static int max_back_rows_fast(const struct pool_back_rows *back)
     const struct convoy_pool *p = back->p;
     if (p->kh != p->kw || p->stride_h != p->stride_w || p->stride_w > 2 || p->dil_w != 1 || p->dil_h != 1)
         return 0;
-    if (p->kw == 2 && p->stride_w == 2 && !p->pad_l && !p->pad_t && p->w == 2 * p->ow &&
-        back->h_first % 2 == 0 && back->rows % 2 == 0 && back->h_first + back->rows <= 2 * back->oh) {
+    if (p->kw == 2 && p->stride_w == 2 && !p->pad_l && !p->pad_t && p->w == 2 * p->ow && back->h_first % 2 == 0 &&
+        back->rows % 2 == 0 && back->h_first + back->rows <= 2 * back->oh) {
         if (p->w <= 16)
             back_narrow_rows(back);
         else
@@ -225,12 +227,18 @@ static int max_back_rows_fast(const struct pool_back_rows *back)
         return 1;
     }
     switch (p->kw * 4 + (p->stride_w - 1) * 2 + (p->stride_w == 2 && p->pad_l % 2)) {
-    case 2 * 4 + 0 * 2 + 0: return back_wide_rows(back, 2, 1, 0);
-    case 2 * 4 + 1 * 2 + 0: return back_wide_rows(back, 2, 2, 0);
-    case 2 * 4 + 1 * 2 + 1: return back_wide_rows(back, 2, 2, 1);
-    case 3 * 4 + 0 * 2 + 0: return back_wide_rows(back, 3, 1, 0);
-    case 3 * 4 + 1 * 2 + 0: return back_wide_rows(back, 3, 2, 0);
-    case 3 * 4 + 1 * 2 + 1: return back_wide_rows(back, 3, 2, 1);
+    case 2 * 4 + 0 * 2 + 0:
+        return back_wide_rows(back, 2, 1, 0);
+    case 2 * 4 + 1 * 2 + 0:
+        return back_wide_rows(back, 2, 2, 0);
+    case 2 * 4 + 1 * 2 + 1:
+        return back_wide_rows(back, 2, 2, 1);
+    case 3 * 4 + 0 * 2 + 0:
+        return back_wide_rows(back, 3, 1, 0);
+    case 3 * 4 + 1 * 2 + 0:
+        return back_wide_rows(back, 3, 2, 0);
+    case 3 * 4 + 1 * 2 + 1:
+        return back_wide_rows(back, 3, 2, 1);
     default: return 0;
     }
 }

@@ -74,7 +74,9 @@ static void make_row(const struct call *call, struct scratch *scratch, int64_t a
         .p = p,
         .windows = call->windows,
         .y = y,
-        .index = bytes ? scratch->index : call->index ? (int32_t *)call->index + at * p->ow : NULL,
+        .index = bytes         ? scratch->index
+                 : call->index ? (int32_t *)call->index + at * p->ow
+                               : NULL,
         .bytes = bytes,
         .best = scratch->best,
         .taps = scratch->taps,
@@ -101,7 +103,8 @@ static void make_rows(const struct call *call, struct scratch *scratch, const st
                             : call->y + at * p->ow;
     uint8_t *bytes = NULL;
     if (call->index && call->index_bytes == 1)
-        bytes = call->stream ? pool_stage_room(&scratch->index_stage, call->loops, all * p->ow) : (uint8_t *)call->index + at * p->ow;
+        bytes =
+            call->stream ? pool_stage_room(&scratch->index_stage, call->loops, all * p->ow) : (uint8_t *)call->index + at * p->ow;
     const struct pool_fwd_rows wanted = {
         .p = p,
         .x = call->x + images->plane * p->h * p->w,

@@ -16,8 +16,8 @@ struct strip {
     __mmask16 low, high;   /* columns inside x; stride 1: of the first and the second taps */
     __mmask16 third;       /* stride 1: of the third taps                                 */
     __mmask16 windows;
-    const float *beside;   /* stride 2: in row 0 the column before low or after high, which one tap of one window needs */
-    int64_t beside_step;   /* to the next row; 0: outside x, and beside is what is taken for it                        */
+    const float *beside; /* stride 2: in row 0 the column before low or after high, which one tap of one window needs */
+    int64_t beside_step; /* to the next row; 0: outside x, and beside is what is taken for it                        */
 };
 
 /* What every instance is compiled for. */
@@ -72,8 +72,8 @@ INLINE __m512 take(struct shape shape, const float *x, __mmask16 inside, __m512 
 }
 
 /* The columns of sixteen windows, first to last. */
-INLINE void take_columns(struct shape shape, const struct strip *strip, const float *x, const float *beside,
-                         __m512 strange[2], __m512 column[3])
+INLINE void take_columns(struct shape shape, const struct strip *strip, const float *x, const float *beside, __m512 strange[2],
+                         __m512 column[3])
 {
     if (shape.stride == 1) {
         column[0] = take(shape, x, strip->low, &strange[0]);
@@ -134,7 +134,8 @@ INLINE struct reduced join_rows(struct shape shape, const struct reduced *row, c
             continue;
         }
         if (shape.kind == MAXIMA_WITH_TAPS)
-            all.tap = _mm512_mask_add_epi32(all.tap, _mm512_cmp_ps_mask(row[r].value, all.value, _CMP_GT_OQ), row[r].tap, row_tap[r]);
+            all.tap =
+                _mm512_mask_add_epi32(all.tap, _mm512_cmp_ps_mask(row[r].value, all.value, _CMP_GT_OQ), row[r].tap, row_tap[r]);
         all.value = _mm512_max_ps(row[r].value, all.value);
     }
     return all;
@@ -184,8 +185,8 @@ INLINE __m512 divisors_along_w(const struct pool_fwd_rows *rows, __mmask16 windo
 
 /* A strip on its way down. */
 struct walk {
-    int64_t h;                    /* under the first row of the windows  */
-    const float *x, *beside;      /* in row h                            */
+    int64_t h;               /* under the first row of the windows  */
+    const float *x, *beside; /* in row h                            */
     const char *fetch;
     float *y;
     uint8_t *bytes;
@@ -231,8 +232,8 @@ INLINE void step(struct shape shape, const struct path *path, struct walk *walk,
         walk->bytes += path->width;
 }
 
-INLINE __m512 make_strip(struct shape shape, const struct pool_fwd_rows *rows, const struct strip *strip, int64_t ow, const char *fetch,
-                         int64_t fetch_step)
+INLINE __m512 make_strip(struct shape shape, const struct pool_fwd_rows *rows, const struct strip *strip, int64_t ow,
+                         const char *fetch, int64_t fetch_step)
 {
     const struct convoy_pool *p = rows->p;
     const int kept = shape.kernel > shape.stride ? shape.kernel - shape.stride : 0;
@@ -282,7 +283,8 @@ INLINE struct strip strip_at(struct shape shape, const struct pool_fwd_rows *row
 {
     const struct convoy_pool *p = rows->p;
     const int64_t column = shape.stride * ow - p->pad_l + shape.odd_pad;
-    struct strip strip = {.column = column, .low = columns_inside(column, p->w), .windows = columns_inside(0, p->ow - ow), .beside = rows->x};
+    struct strip strip = {
+        .column = column, .low = columns_inside(column, p->w), .windows = columns_inside(0, p->ow - ow), .beside = rows->x};
     if (shape.stride == 1) {
         strip.high = columns_inside(column + 1, p->w);
         strip.third = columns_inside(column + 2, p->w);
@@ -327,32 +329,32 @@ INLINE int make_rows(struct shape shape, const struct pool_fwd_rows *rows)
     return _mm512_cmp_ps_mask(strange, strange, _CMP_UNORD_Q) == 0;
 }
 
-#define INSTANCE(name, ...)                                                                                                       \
-    static int name(const struct pool_fwd_rows *rows)                                                                             \
-    {                                                                                                                             \
-        return make_rows((struct shape){__VA_ARGS__}, rows);                                                                      \
+#define INSTANCE(name, ...)                                                                                                      \
+    static int name(const struct pool_fwd_rows *rows)                                                                            \
+    {                                                                                                                            \
+        return make_rows((struct shape){__VA_ARGS__}, rows);                                                                     \
     }
-#define INSTANCES(kind, suffix)                                                                                                   \
-    INSTANCE(two_##suffix, kind, 2, 2, 0, 0, 0)                                                                                   \
-    INSTANCE(two_odd_##suffix, kind, 2, 2, 1, 0, 0)                                                                               \
-    INSTANCE(two_paired_##suffix, kind, 2, 2, 0, 1, 0)                                                                            \
-    INSTANCE(two_odd_paired_##suffix, kind, 2, 2, 1, 1, 0)                                                                        \
-    INSTANCE(three_##suffix, kind, 3, 2, 0, 0, 0)                                                                                 \
-    INSTANCE(three_odd_##suffix, kind, 3, 2, 1, 0, 0)                                                                             \
-    INSTANCE(three_paired_##suffix, kind, 3, 2, 0, 1, 0)                                                                          \
-    INSTANCE(three_odd_paired_##suffix, kind, 3, 2, 1, 1, 0)                                                                      \
-    INSTANCE(two_dense_##suffix, kind, 2, 1, 0, 0, 0)                                                                             \
+#define INSTANCES(kind, suffix)                                                                                                  \
+    INSTANCE(two_##suffix, kind, 2, 2, 0, 0, 0)                                                                                  \
+    INSTANCE(two_odd_##suffix, kind, 2, 2, 1, 0, 0)                                                                              \
+    INSTANCE(two_paired_##suffix, kind, 2, 2, 0, 1, 0)                                                                           \
+    INSTANCE(two_odd_paired_##suffix, kind, 2, 2, 1, 1, 0)                                                                       \
+    INSTANCE(three_##suffix, kind, 3, 2, 0, 0, 0)                                                                                \
+    INSTANCE(three_odd_##suffix, kind, 3, 2, 1, 0, 0)                                                                            \
+    INSTANCE(three_paired_##suffix, kind, 3, 2, 0, 1, 0)                                                                         \
+    INSTANCE(three_odd_paired_##suffix, kind, 3, 2, 1, 1, 0)                                                                     \
+    INSTANCE(two_dense_##suffix, kind, 2, 1, 0, 0, 0)                                                                            \
     INSTANCE(three_dense_##suffix, kind, 3, 1, 0, 0, 0)
 INSTANCES(MAXIMA, maxima)
 INSTANCES(MAXIMA_WITH_TAPS, taps)
 INSTANCES(MEANS, means)
 
-#define ENTRIES(suffix)                                                                                                           \
-    {                                                                                                                             \
-        [0] = {{two_dense_##suffix, two_dense_##suffix}, {two_dense_##suffix, two_dense_##suffix}},                               \
-        [1] = {{two_##suffix, two_odd_##suffix}, {two_paired_##suffix, two_odd_paired_##suffix}},                                                   \
-        [2] = {{three_dense_##suffix, three_dense_##suffix}, {three_dense_##suffix, three_dense_##suffix}},                       \
-        [3] = {{three_##suffix, three_odd_##suffix}, {three_paired_##suffix, three_odd_paired_##suffix}},                         \
+#define ENTRIES(suffix)                                                                                                          \
+    {                                                                                                                            \
+        [0] = {{two_dense_##suffix, two_dense_##suffix}, {two_dense_##suffix, two_dense_##suffix}},                              \
+        [1] = {{two_##suffix, two_odd_##suffix}, {two_paired_##suffix, two_odd_paired_##suffix}},                                \
+        [2] = {{three_dense_##suffix, three_dense_##suffix}, {three_dense_##suffix, three_dense_##suffix}},                      \
+        [3] = {{three_##suffix, three_odd_##suffix}, {three_paired_##suffix, three_odd_paired_##suffix}},                        \
     }
 
 /* By kind, kernel and stride, whether paired, whether the padding is odd. */

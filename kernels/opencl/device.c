@@ -30,7 +30,9 @@ static void describe_to_planner(struct device *device)
     device->base.planner = (struct gpu_device){
         .cpu_family = device->base.software,
         .specialise = !device->base.software,
-        .vector = c->vector >= 16 ? 16 : c->vector >= 8 ? 8 : 4,
+        .vector = c->vector >= 16  ? 16
+                  : c->vector >= 8 ? 8
+                                   : 4,
         .lanes = 1,
         .group_most = (uint32_t)least(c->group_most, INT32_MAX),
         .grid_most = INT32_MAX,
@@ -48,13 +50,13 @@ static convoy_status create(struct device *device, struct convoy_error *err)
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->choice.platform, 0};
     cl_int result = CL_SUCCESS;
     device->base.software = choice_is_software(&device->choice);
-    snprintf(device->base.name, sizeof device->base.name, "opencl:%.40s%s", device->choice.name, device->base.software ? " (software)" : "");
+    snprintf(device->base.name, sizeof device->base.name, "opencl:%.40s%s", device->choice.name,
+             device->base.software ? " (software)" : "");
     describe_to_planner(device);
-    device->base.tuning = gpu_tuning_open(&(struct gpu_tuning_owner){.plugin = "opencl",
-                                                                     .version = OPENCL_VERSION,
-                                                                     .device = device->choice.name,
-                                                                     .driver = device->choice.driver},
-                                          device->base.host);
+    device->base.tuning = gpu_tuning_open(
+        &(struct gpu_tuning_owner){
+            .plugin = "opencl", .version = OPENCL_VERSION, .device = device->choice.name, .driver = device->choice.driver},
+        device->base.host);
     device->context = device->api.CreateContext(properties, 1, &device->choice.device, NULL, NULL, &result);
     if (result != CL_SUCCESS)
         return api_fail(err, result, "clCreateContext");

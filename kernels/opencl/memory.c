@@ -76,9 +76,10 @@ static convoy_status create(struct memory_pool *pool, uint64_t room, struct tens
     }
     free(buffer);
     if (api_is_memory(result))
-        return convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu MiB do not fit: %s has %llu MiB, at most %llu MiB to a buffer (%s)",
-                           (unsigned long long)(room >> 20), device->base.name, (unsigned long long)(device->choice.memory_bytes >> 20),
-                           (unsigned long long)(device->choice.alloc_bytes >> 20), api_result(result));
+        return convoy_fail(
+            err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu MiB do not fit: %s has %llu MiB, at most %llu MiB to a buffer (%s)",
+            (unsigned long long)(room >> 20), device->base.name, (unsigned long long)(device->choice.memory_bytes >> 20),
+            (unsigned long long)(device->choice.alloc_bytes >> 20), api_result(result));
     return device_fail(device, result, "clCreateBuffer", err);
 }
 
@@ -92,8 +93,9 @@ static convoy_status alloc_buffer(struct convoy_memory *domain, uint64_t bytes, 
     struct tensor_buffer *buffer = status == CONVOY_OK ? take_kept(pool, room) : NULL;
     if (status == CONVOY_OK && !buffer)
         status = room > device->choice.memory_bytes
-                     ? convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu MiB exceed the %llu MiB of %s", (unsigned long long)(room >> 20),
-                                   (unsigned long long)(device->choice.memory_bytes >> 20), device->base.name)
+                     ? convoy_fail(err, CONVOY_NO_MEMORY, CONVOY_WHY_MEMORY, "%llu MiB exceed the %llu MiB of %s",
+                                   (unsigned long long)(room >> 20), (unsigned long long)(device->choice.memory_bytes >> 20),
+                                   device->base.name)
                      : create(pool, room, &buffer, err);
     pthread_mutex_unlock(&device->base.lock);
     if (status == CONVOY_OK) {

@@ -121,8 +121,10 @@ static void profile_read(const struct convoy_plan *base, struct convoy_profile *
     for (uint32_t s = 0; plan->span && s < program->step_count && !device->base.lost; s++) {
         const cl_event first = plan->span[s].first, last = plan->span[s].last ? plan->span[s].last : first;
         cl_ulong begin = 0, end = 0;
-        if (first && device->api.GetEventProfilingInfo(first, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) == CL_SUCCESS &&
-            device->api.GetEventProfilingInfo(last, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS && end > begin)
+        if (first &&
+            device->api.GetEventProfilingInfo(first, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) == CL_SUCCESS &&
+            device->api.GetEventProfilingInfo(last, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS &&
+            end > begin)
             mine.phase_ns[program->step[s].phase] += end - begin;
     }
     pthread_mutex_unlock(&device->base.lock);

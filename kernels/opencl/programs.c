@@ -26,8 +26,8 @@ static void options_of(const struct device *device, const struct gpu_step *step,
 {
     const struct gpu_module *const module = &gpu_modules[step->module];
     const char *name = module->constants;
-    int at = snprintf(options, OPTIONS_BYTES, "-cl-std=CL1.2 -cl-mad-enable -DWIDTH=%u -DGROUP=%u %s", device->base.planner.vector, step->group,
-                      module->options);
+    int at = snprintf(options, OPTIONS_BYTES, "-cl-std=CL1.2 -cl-mad-enable -DWIDTH=%u -DGROUP=%u %s",
+                      device->base.planner.vector, step->group, module->options);
     for (uint32_t c = 0; *name && at > 0 && at < OPTIONS_BYTES; c++) {
         const size_t length = strcspn(name, " ");
         at += snprintf(options + at, (size_t)(OPTIONS_BYTES - at), " -D%.*s=%d", (int)length, name, step->constant[c]);

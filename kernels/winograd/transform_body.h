@@ -56,27 +56,29 @@
         }                                                                                     \
     }
 
-#define DEFINE_FILTERS(name, one_dimension, r, alpha)                                         \
-    static void name(const struct filters *f)                                                 \
-    {                                                                                         \
-        for (int64_t k = 0; k < f->count; k++) {                                              \
-            for (int lane = 0; lane < BLOCK; lane += LANES) {                                 \
-                const float *taps = f->from + k * (r) * (r) * BLOCK + lane;                   \
-                float *planes = f->to + k * f->to_step + lane;                                \
-                VEC between[alpha][r];                                                        \
-                UNROLL for (int s = 0; s < (r); s++) {                                        \
-                    VEC from[r], to[alpha];                                                   \
-                    UNROLL for (int t = 0; t < (r); t++) from[t] = vec_load(taps + (t * (r) + s) * BLOCK); \
-                    one_dimension(from, to);                                                  \
-                    UNROLL for (int i = 0; i < (alpha); i++) between[i][s] = to[i];           \
-                }                                                                             \
-                UNROLL for (int i = 0; i < (alpha); i++) {                                    \
-                    VEC to[alpha];                                                            \
-                    one_dimension(between[i], to);                                            \
-                    UNROLL for (int j = 0; j < (alpha); j++) vec_store(planes + (i * (alpha) + j) * f->plane, to[j]); \
-                }                                                                             \
-            }                                                                                 \
-        }                                                                                     \
+#define DEFINE_FILTERS(name, one_dimension, r, alpha)                                                                            \
+    static void name(const struct filters *f)                                                                                    \
+    {                                                                                                                            \
+        for (int64_t k = 0; k < f->count; k++) {                                                                                 \
+            for (int lane = 0; lane < BLOCK; lane += LANES) {                                                                    \
+                const float *taps = f->from + k * (r) * (r)*BLOCK + lane;                                                        \
+                float *planes = f->to + k * f->to_step + lane;                                                                   \
+                VEC between[alpha][r];                                                                                           \
+                UNROLL for (int s = 0; s < (r); s++)                                                                             \
+                {                                                                                                                \
+                    VEC from[r], to[alpha];                                                                                      \
+                    UNROLL for (int t = 0; t < (r); t++) from[t] = vec_load(taps + (t * (r) + s) * BLOCK);                       \
+                    one_dimension(from, to);                                                                                     \
+                    UNROLL for (int i = 0; i < (alpha); i++) between[i][s] = to[i];                                              \
+                }                                                                                                                \
+                UNROLL for (int i = 0; i < (alpha); i++)                                                                         \
+                {                                                                                                                \
+                    VEC to[alpha];                                                                                               \
+                    one_dimension(between[i], to);                                                                               \
+                    UNROLL for (int j = 0; j < (alpha); j++) vec_store(planes + (i * (alpha) + j) * f->plane, to[j]);            \
+                }                                                                                                                \
+            }                                                                                                                    \
+        }                                                                                                                        \
     }
 
 /* All functions of one form. Prefixed names, since the generated ones are called input_, output_, expand_ and filter_. */
@@ -88,9 +90,9 @@
     DEFINE_COLUMNS(expand_columns_##name, expand_##name, out, alpha)                          \
     DEFINE_ROWS(expand_rows_##name, expand_##name, out, alpha, out)
 
-#define DEFINE_DENSE(m, r, alpha)                                                             \
-    DEFINE_FORM(m##_##r, alpha, m, alpha, m)                                                  \
-    DEFINE_ADJOINT(m##_##r, m, alpha)                                                         \
+#define DEFINE_DENSE(m, r, alpha)                                                                                                \
+    DEFINE_FORM(m##_##r, alpha, m, alpha, m)                                                                                     \
+    DEFINE_ADJOINT(m##_##r, m, alpha)                                                                                            \
     DEFINE_FILTERS(filters_##m##_##r, filter_##m##_##r, r, alpha)
 #define DEFINE_STRIDED(m)                                                                     \
     DEFINE_FORM(strided_##m, 2 * m + 1, m, 2 * m + 1, 2 * m)                                  \
@@ -102,9 +104,17 @@ EACH_STRIDED(DEFINE_STRIDED)
 
 #define FORM_FUNCTIONS(name) .input_columns = columns_##name, .input_rows = rows_##name, .output = inverse_##name
 #define ADJOINT_FUNCTIONS(name) .expand_columns = expand_columns_##name, .expand_rows = expand_rows_##name
-#define DENSE_ENTRY(M, R, ALPHA)                                                              \
-    {.m = M, .r = R, .in = ALPHA, .out = M, .step = M, .alpha = ALPHA, .singles = ALPHA,      \
-     FORM_FUNCTIONS(M##_##R), ADJOINT_FUNCTIONS(M##_##R), .filters = filters_##M##_##R},
+#define DENSE_ENTRY(M, R, ALPHA)                                                                                                 \
+    {.m = M,                                                                                                                     \
+     .r = R,                                                                                                                     \
+     .in = ALPHA,                                                                                                                \
+     .out = M,                                                                                                                   \
+     .step = M,                                                                                                                  \
+     .alpha = ALPHA,                                                                                                             \
+     .singles = ALPHA,                                                                                                           \
+     FORM_FUNCTIONS(M##_##R),                                                                                                    \
+     ADJOINT_FUNCTIONS(M##_##R),                                                                                                 \
+     .filters = filters_##M##_##R},
 #define STRIDED_SIZES(M) .m = M, .r = 3, .alpha = 2 * M + 1, .singles = M + 1
 #define STRIDED_ENTRIES(M)                                                                    \
     {.form = FORM_STRIDED, STRIDED_SIZES(M), .in = 2 * M + 1, .out = M, .step = 2 * M,        \

@@ -14,11 +14,16 @@ static const struct configuration {
     enum conduct conduct;
     uint32_t numerics;
 } configuration[] = {
-    {"default", 10000, RIGHT, CONVOY_NUM_EXACT},       {"slow", 50000, RIGHT, CONVOY_NUM_EXACT},
-    {"scaled", 900, SCALED, CONVOY_NUM_EXACT},         {"not-finite", 800, NOT_FINITE, CONVOY_NUM_EXACT},
-    {"lazy", 700, LAZY, CONVOY_NUM_EXACT},             {"refuses", 600, REFUSES, CONVOY_NUM_EXACT},
-    {"aborts", 500, ABORTS, CONVOY_NUM_EXACT},         {"weaker", 400, RIGHT, CONVOY_NUM_STATS},
-    {"quick", 5000, RIGHT, CONVOY_NUM_EXACT},          {"quicker", 4000, RIGHT, CONVOY_NUM_EXACT},
+    {"default", 10000, RIGHT, CONVOY_NUM_EXACT},
+    {"slow", 50000, RIGHT, CONVOY_NUM_EXACT},
+    {"scaled", 900, SCALED, CONVOY_NUM_EXACT},
+    {"not-finite", 800, NOT_FINITE, CONVOY_NUM_EXACT},
+    {"lazy", 700, LAZY, CONVOY_NUM_EXACT},
+    {"refuses", 600, REFUSES, CONVOY_NUM_EXACT},
+    {"aborts", 500, ABORTS, CONVOY_NUM_EXACT},
+    {"weaker", 400, RIGHT, CONVOY_NUM_STATS},
+    {"quick", 5000, RIGHT, CONVOY_NUM_EXACT},
+    {"quicker", 4000, RIGHT, CONVOY_NUM_EXACT},
     {"by-integers", 300, WRONG_ON_INTEGERS, CONVOY_NUM_EXACT},
 };
 enum { CONFIGURATIONS = sizeof configuration / sizeof *configuration };
@@ -166,8 +171,8 @@ static convoy_status target(const struct convoy_instance *base, struct convoy_tu
     return CONVOY_OK;
 }
 
-static convoy_status candidate(const struct convoy_instance *base, const struct convoy_problem *problem, uint32_t index, char *text,
-                               struct convoy_error *err)
+static convoy_status candidate(const struct convoy_instance *base, const struct convoy_problem *problem, uint32_t index,
+                               char *text, struct convoy_error *err)
 {
     const convoy_status status = supports(base, problem, err);
     if (status != CONVOY_OK)
@@ -185,7 +190,8 @@ static convoy_status force(struct convoy_instance *base, const char *text, struc
     return CONVOY_OK;
 }
 
-static convoy_status keep(struct convoy_instance *base, const struct convoy_problem *problem, const char *text, struct convoy_error *err)
+static convoy_status keep(struct convoy_instance *base, const struct convoy_problem *problem, const char *text,
+                          struct convoy_error *err)
 {
     const char *const path = getenv("CONVOY_TUNABLE_FILE");
     FILE *const file = path ? fopen(path, "w") : NULL;
@@ -199,7 +205,8 @@ static convoy_status keep(struct convoy_instance *base, const struct convoy_prob
 
 static const void *extension(const char *id)
 {
-    static const struct convoy_profiler profiler = {.struct_size = sizeof profiler, .enable = profile_enable, .read = profile_read};
+    static const struct convoy_profiler profiler = {
+        .struct_size = sizeof profiler, .enable = profile_enable, .read = profile_read};
     static const struct convoy_tuner tuner = {
         .struct_size = sizeof tuner, .target = target, .candidate = candidate, .force = force, .keep = keep};
     if (!strcmp(id, CONVOY_PROFILE_ID))

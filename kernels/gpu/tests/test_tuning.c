@@ -45,7 +45,8 @@ static const struct gpu_device cpu_like = {.cpu_family = true,
                                            .workspace_bytes = (uint64_t)1 << 31};
 static const struct gpu_device *const devices[] = {&gpu_like, &least, &cpu_like};
 
-static struct convoy_conv conv(convoy_op op, int32_t n, int32_t c, int32_t h, int32_t k, int32_t kernel, int32_t stride, int32_t groups)
+static struct convoy_conv conv(convoy_op op, int32_t n, int32_t c, int32_t h, int32_t k, int32_t kernel, int32_t stride,
+                               int32_t groups)
 {
     struct convoy_conv p = {
         .head = {.struct_size = sizeof p, .op = op, .dtype = CONVOY_F32, .layout = CONVOY_NCHW},
@@ -182,7 +183,8 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static void expect_kept(const struct gpu_tuning_owner *who, enum gpu_variant variant, const struct convoy_conv *p, const char *text)
+static void expect_kept(const struct gpu_tuning_owner *who, enum gpu_variant variant, const struct convoy_conv *p,
+                        const char *text)
 {
     char found[CONVOY_TUNE_TEXT_BYTES] = "";
     struct gpu_tuning *const tuning = gpu_tuning_open(who, &host);
