@@ -28,6 +28,10 @@ convoy_status pool_create(struct layer *layer, struct convoy_error *err);
 convoy_status pool_forward(struct layer *layer, struct convoy_error *err);
 convoy_status pool_backward(struct layer *layer, struct convoy_error *err);
 
+/* uneven.c: adaptive average pools whose windows differ */
+convoy_status uneven_forward(struct layer *layer, struct convoy_error *err);
+convoy_status uneven_backward(struct layer *layer, struct convoy_error *err);
+
 /* act.c */
 convoy_status act_create(struct layer *layer, struct convoy_error *err);
 convoy_status act_forward(struct layer *layer, struct convoy_error *err);

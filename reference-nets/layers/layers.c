@@ -18,6 +18,8 @@ const struct layer_kind layer_table[NET_KIND_COUNT] = {
     [NET_MAXPOOL] = {MAKES(pool)},
     [NET_AVGPOOL] = {MAKES(pool)},
     [NET_AVGPOOL_GLOBAL] = {MAKES(pool)},
+    [NET_AVGPOOL_ADAPTIVE] = {MAKES(pool)},
+    [NET_AVGPOOL_UNEVEN] = {RUNS(uneven)},
     [NET_L2POOL] = {MAKES(pool), .backward_reads_in = true, .backward_reads_out = true},
     [NET_ACT] = {MAKES(act), .backward_reads_out = true},
     [NET_ADD] = {MAKES(add)},

@@ -1,5 +1,6 @@
 /* Krizhevsky, Sutskever & Hinton, "ImageNet classification with deep convolutional neural networks", 2012. The grouped form is
- * the paper's, with the 227 pixels that its first layer needs; the ungrouped one takes 224 and pads. */
+ * the paper's, with the 227 pixels that its first layer needs; the ungrouped one takes 224 and pads. The classifier reads 6x6
+ * maps; larger ones are averaged down to that, as torchvision does. */
 #include "nets/families.h"
 
 struct alexnet {
@@ -43,6 +44,8 @@ convoy_status alexnet_build(struct net *net, int32_t variant, struct convoy_erro
     };
     int32_t at = NET_IMAGE;
     convoy_status status = net_append(net, "", features, sizeof features / sizeof *features, &at, err);
+    if (!status)
+        status = net_append_at_most(net, "avgpool", 6, &at, err);
     if (!status)
         status = net_append(net, "", classifier, sizeof classifier / sizeof *classifier, &at, err);
     return status ? status : net_finish(net, err);

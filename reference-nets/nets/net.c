@@ -12,7 +12,8 @@
 static const char *const kind_names[NET_KIND_COUNT] = {
     [NET_CONV] = "conv",           [NET_FC] = "fc",         [NET_BN] = "bn",
     [NET_MAXPOOL] = "maxpool",     [NET_AVGPOOL] = "avgpool", [NET_L2POOL] = "l2pool",
-    [NET_AVGPOOL_GLOBAL] = "global avgpool", [NET_ACT] = "activation", [NET_PRELU] = "prelu",
+    [NET_AVGPOOL_GLOBAL] = "global avgpool", [NET_AVGPOOL_ADAPTIVE] = "adaptive pool",
+    [NET_AVGPOOL_UNEVEN] = "uneven pool", [NET_ACT] = "activation", [NET_PRELU] = "prelu",
     [NET_RRELU] = "rrelu",         [NET_MAXOUT] = "maxout", [NET_AFFINE] = "affine",
     [NET_GROUPNORM] = "group norm", [NET_LRN] = "lrn",      [NET_LCN] = "lcn",
     [NET_L2FEATURES] = "l2 features", [NET_DROPOUT] = "dropout", [NET_NOISE] = "noise",
@@ -160,9 +161,20 @@ static void pose_pool(const struct net_spec *spec, struct net_extent in, union p
     };
 }
 
-static void pose_avgpool_global(const struct net_spec *spec, struct net_extent in, union problem *out)
+struct net_window net_adaptive_window(int32_t in, int32_t out, int32_t i)
 {
-    (void)spec;
+    return (struct net_window){(int32_t)((int64_t)i * in / out), (int32_t)convoy_ceil_div((int64_t)(i + 1) * in, out)};
+}
+
+static bool is_uneven(const struct net_spec *spec, struct net_extent in)
+{
+    return spec->kind == NET_AVGPOOL_ADAPTIVE && (in.h % spec->kernel || in.w % width_of(spec->kernel_w, spec->kernel));
+}
+
+/* To one pixel, or to several where their windows are equal and side by side. */
+static void pose_avgpool_adaptive(const struct net_spec *spec, struct net_extent in, union problem *out)
+{
+    const int32_t oh = or_one(spec->kernel), ow = or_one(width_of(spec->kernel_w, spec->kernel));
     out->pool = (struct convoy_pool){
         .head = {.op = CONVOY_POOL_FWD},
         .n = 1,
@@ -170,10 +182,10 @@ static void pose_avgpool_global(const struct net_spec *spec, struct net_extent i
         .h = in.h,
         .w = in.w,
         .kind = CONVOY_POOL_AVG_PAD,
-        .kh = in.h,
-        .kw = in.w,
-        .stride_h = 1,
-        .stride_w = 1,
+        .kh = in.h / oh,
+        .kw = in.w / ow,
+        .stride_h = oh > 1 ? in.h / oh : 1,
+        .stride_w = ow > 1 ? in.w / ow : 1,
         .dil_h = 1,
         .dil_w = 1,
     };
@@ -198,7 +210,8 @@ static pose_fn *const pose[NET_KIND_COUNT] = {
     [NET_MAXPOOL] = pose_pool,
     [NET_AVGPOOL] = pose_pool,
     [NET_L2POOL] = pose_pool,
-    [NET_AVGPOOL_GLOBAL] = pose_avgpool_global,
+    [NET_AVGPOOL_GLOBAL] = pose_avgpool_adaptive,
+    [NET_AVGPOOL_ADAPTIVE] = pose_avgpool_adaptive,
     [NET_ACT] = pose_act,
 };
 
@@ -218,6 +231,8 @@ static struct net_extent unposed_extent(const struct net_spec *spec, struct net_
 {
     const int32_t stride = or_one(spec->stride), window = or_one(spec->window);
     switch (spec->kind) {
+    case NET_AVGPOOL_ADAPTIVE:
+        return (struct net_extent){in.c, spec->kernel, width_of(spec->kernel_w, spec->kernel)};
     case NET_MAXOUT:
     case NET_L2FEATURES:
         return (struct net_extent){in.c / window, in.h, in.w};
@@ -235,6 +250,8 @@ static const char *complaint(const struct net_spec *spec, struct net_extent in)
     if ((spec->kind == NET_MAXOUT || spec->kind == NET_L2FEATURES || spec->kind == NET_GROUPNORM) &&
         (spec->window < 1 || in.c % spec->window))
         return "its window does not divide the channels";
+    if (spec->kind == NET_AVGPOOL_ADAPTIVE && (spec->kernel < 1 || spec->kernel_w < 0))
+        return "it has no size to pool to";
     if (spec->kind == NET_SUBSAMPLE && spec->k < in.c)
         return "it has fewer channels than it reads";
     if (spec->kind == NET_RBF && (in.h != 1 || in.w != 1 || !spec->codes))
@@ -279,7 +296,7 @@ static convoy_status append_one(struct net *net, const char *prefix, const struc
     const char *wrong = complaint(spec, in);
     if (wrong)
         return convoy_fail(err, CONVOY_INVALID, CONVOY_WHY_SIZE, "%s: layer %s: %s", net->name, layer->name, wrong);
-    layer->kind = spec->kind;
+    layer->kind = is_uneven(spec, in) ? NET_AVGPOOL_UNEVEN : spec->kind;
     layer->spec = *spec;
     layer->spec.name = NULL;
     layer->input[0] = *at;
@@ -312,6 +329,14 @@ convoy_status net_append(struct net *net, const char *prefix, const struct net_s
             status = append_one(net, prefix, &made[place], at, err);
     }
     return status;
+}
+
+convoy_status net_append_at_most(struct net *net, const char *name, int32_t side, int32_t *at, struct convoy_error *err)
+{
+    const struct net_extent in = net_output(net, *at);
+    const struct net_spec pool = {name, .kind = NET_AVGPOOL_ADAPTIVE, .kernel = (int32_t)convoy_min(in.h, side),
+                                  .kernel_w = (int32_t)convoy_min(in.w, side)};
+    return in.h > side || in.w > side ? net_append(net, "", &pool, 1, at, err) : CONVOY_OK;
 }
 
 convoy_status net_join(struct net *net, const char *prefix, const char *name, enum net_kind kind, const int32_t *input, int32_t inputs,
@@ -428,12 +453,13 @@ bool net_main_totals(const struct net *net, int64_t *macs, int64_t *params)
 }
 
 /* A layer of span s and stride t widens the field of its input, whose neighbouring outputs are `jump` image pixels apart, by
- * (s-1)*jump. A layer that reads several takes the widest. Dumoulin & Visin, arXiv 1603.07285, section 2. */
+ * (s-1)*jump. A layer that reads several takes the widest. Dumoulin & Visin, arXiv 1603.07285, section 2. Of uneven windows the
+ * largest counts, and the longest way from one to the next: it is a bound. */
 struct field {
     int64_t side, jump;
 };
 
-static struct field widen(const struct net_layer *layer, struct field in)
+static struct field widen(const struct net *net, const struct net_layer *layer, struct field in)
 {
     int64_t span = 1, stride = 1;
     if (layer->posed && problem_family(&layer->problem) == FAMILY_CONV) {
@@ -442,6 +468,13 @@ static struct field widen(const struct net_layer *layer, struct field in)
     } else if (layer->posed && problem_family(&layer->problem) == FAMILY_POOL) {
         span = convoy_span(layer->problem.pool.kh, layer->problem.pool.dil_h);
         stride = layer->problem.pool.stride_h;
+    } else if (layer->kind == NET_AVGPOOL_UNEVEN) {
+        const int32_t rows = net_output(net, layer->input[0]).h;
+        for (int32_t oh = 0; oh < layer->out.h; oh++) {
+            const struct net_window window = net_adaptive_window(rows, layer->out.h, oh);
+            span = convoy_max(span, window.end - window.first);
+        }
+        stride = convoy_ceil_div(rows, layer->out.h);
     } else if (layer->kind == NET_LCN) {
         span = 2 * (int64_t)layer->spec.kernel - 1;
     } else if (layer->kind == NET_SUBSAMPLE) {
@@ -464,7 +497,7 @@ int64_t net_receptive_field(const struct net *net, int32_t layer)
             if (from != NET_IMAGE && field[from].side >= widest.side)
                 widest = field[from];
         }
-        field[at] = widen(&net->layer[at], widest);
+        field[at] = widen(net, &net->layer[at], widest);
     }
     const int64_t side = field[layer].side;
     free(field);

@@ -11,8 +11,10 @@ enum { NET_NAME_BYTES = 48, NET_IMAGE = -1, NET_INPUTS = 4, NET_HEADS = 3, NET_K
 enum net_kind {
     /* posed to plugins */
     NET_CONV, NET_FC, NET_BN, NET_MAXPOOL, NET_AVGPOOL, NET_L2POOL, NET_AVGPOOL_GLOBAL,
+    NET_AVGPOOL_ADAPTIVE, /* to kernel x kernel_w outputs, whatever the input: net_adaptive_window     */
     NET_ACT,      /* one of the element-wise functions of convoy.h                                         */
     /* computed by the runtime */
+    NET_AVGPOOL_UNEVEN, /* what an adaptive pool becomes where its windows differ                         */
     NET_PRELU,    /* x > 0 ? x : a[c]*x, a learned per channel (arXiv 1502.01852)                          */
     NET_RRELU,    /* the same with a drawn from [alpha, beta) in training, their mean else (arXiv 1505.00853) */
     NET_MAXOUT,   /* the largest of `window` neighbouring channels (arXiv 1302.4389)                       */
@@ -107,6 +109,9 @@ int32_t net_width(const struct net *net, int32_t channels, int32_t multiple);
 convoy_status net_append(struct net *net, const char *prefix, const struct net_spec *spec, size_t count, int32_t *at,
                          struct convoy_error *err);
 
+/* Appends an adaptive average pool where *at hands on more than side rows or columns, and nothing where it does not. */
+convoy_status net_append_at_most(struct net *net, const char *name, int32_t side, int32_t *at, struct convoy_error *err);
+
 /* Appends NET_ADD or NET_CAT over 2 to NET_INPUTS layers of fitting extents; *at becomes it. */
 convoy_status net_join(struct net *net, const char *prefix, const char *name, enum net_kind kind, const int32_t *input, int32_t inputs,
                        int32_t *at, struct convoy_error *err);
@@ -114,6 +119,13 @@ convoy_status net_join(struct net *net, const char *prefix, const char *name, en
 /* Adds a head at a layer; a network without any gets one at its last layer by net_finish, which every builder ends with. */
 convoy_status net_head_add(struct net *net, int32_t layer, float weight, struct convoy_error *err);
 convoy_status net_finish(struct net *net, struct convoy_error *err);
+
+/* Which of `in` rows or columns the i-th of `out` averages in an adaptive pool: from floor(i*in/out) to below ceil((i+1)*in/out),
+ * as PyTorch's AdaptiveAvgPool2d. [any] */
+struct net_window {
+    int32_t first, end;
+};
+struct net_window net_adaptive_window(int32_t in, int32_t out, int32_t i);
 
 /* Channels and size of what a layer (or NET_IMAGE) hands on. [any] */
 struct net_extent net_output(const struct net *net, int32_t layer);

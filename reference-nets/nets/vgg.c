@@ -1,4 +1,5 @@
-/* Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", arXiv 1409.1556, table 1. */
+/* Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", arXiv 1409.1556, table 1.
+ * The classifier reads 7x7 maps; larger ones are averaged down to that, as torchvision does. */
 #include "nets/families.h"
 
 #include <stdio.h>
@@ -76,6 +77,8 @@ convoy_status vgg_build(struct net *net, int32_t variant, struct convoy_error *e
         if (status)
             return status;
     }
-    status = append_classifier(net, &at, err);
+    status = net_append_at_most(net, "avgpool", 7, &at, err);
+    if (!status)
+        status = append_classifier(net, &at, err);
     return status ? status : net_finish(net, err);
 }

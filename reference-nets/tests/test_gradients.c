@@ -329,6 +329,8 @@ static const struct net_spec kinds[] = {
     {"layer", .kind = NET_AVGPOOL, .kernel = 3, .stride = 2, .pad = 1, .valid_only = true},
     {"layer", .kind = NET_L2POOL, .kernel = 2, .stride = 2},
     {"layer", .kind = NET_AVGPOOL_GLOBAL},
+    {"layer", .kind = NET_AVGPOOL_ADAPTIVE, .kernel = 4, .kernel_w = 2},
+    {"layer", .kind = NET_AVGPOOL_ADAPTIVE, .kernel = 3, .kernel_w = 9},
     {"layer", .kind = NET_ACT, .act = CONVOY_ELT_RELU},
     {"layer", .kind = NET_ACT, .act = CONVOY_ELT_LEAKY, .alpha = 0.1f},
     {"layer", .kind = NET_ACT, .act = CONVOY_ELT_SIGMOID},

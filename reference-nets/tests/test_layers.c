@@ -221,6 +221,40 @@ static void activations_have_their_values(void **state)
     check_golden(&judged, EXEC_EVAL);
 }
 
+/* Adaptive pools: 2x4 to 1x2 has equal windows. 1x5 to 1x3 averages 0-1, 1-3 and 3-4; 1x2 to 1x3 averages 0, 0-1 and 1. */
+static void adaptive_pools_have_their_values(void **state)
+{
+    (void)state;
+    const struct golden rows[] = {
+        {"even",
+         {.kind = NET_AVGPOOL_ADAPTIVE, .kernel = 1, .kernel_w = 2},
+         {1, 2, 4},
+         F(1, 2, 3, 4, 5, 6, 7, 8),
+         F(4, 8),
+         2,
+         D(3.5, 5.5),
+         D(1, 1, 2, 2, 1, 1, 2, 2)},
+        {"uneven",
+         {.kind = NET_AVGPOOL_ADAPTIVE, .kernel = 1, .kernel_w = 3},
+         {1, 1, 5},
+         F(1, 2, 6, 4, 8),
+         F(2, 3, 4),
+         3,
+         D(1.5, 4, 6),
+         D(1, 2, 1, 3, 2)},
+        {"uneven, to more",
+         {.kind = NET_AVGPOOL_ADAPTIVE, .kernel = 1, .kernel_w = 3},
+         {2, 1, 2},
+         F(1, 2, 6, 4),
+         F(2, 3, 4, 5, 6, 7),
+         6,
+         D(1, 1.5, 2, 6, 5, 4),
+         D(3.5, 5.5, 8, 10)},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
+        check_golden(&rows[row], EXEC_CHECK);
+}
+
 /* In training the slopes are uniform in [1/8, 1/3): mean 11/48 within five deviations; the gradient is the slope that was drawn.
  */
 static void random_slopes_have_their_range(void **state)
@@ -508,6 +542,7 @@ int main(void)
         cmocka_unit_test(batch_norm_is_its_formulas),
         cmocka_unit_test(smooth_functions_have_their_values),
         cmocka_unit_test(activations_have_their_values),
+        cmocka_unit_test(adaptive_pools_have_their_values),
         cmocka_unit_test(random_slopes_have_their_range),
         cmocka_unit_test(normalisations_have_their_values),
         cmocka_unit_test(sparsity_pulls_means_to_its_share),

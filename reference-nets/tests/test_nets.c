@@ -286,6 +286,42 @@ static void receptive_fields_are_the_known_ones(void **state)
     }
 }
 
+/* Larger images leave the classifier as it is: maps of 8x8 and of 14x14 are averaged down to 7x7 in windows of two rows. Smaller
+ * ones and those of the paper get no such layer. */
+static void classifiers_fit_larger_images(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *net;
+        int32_t side;
+        enum net_kind kind; /* CONV: none */
+        int64_t params, field;
+    } known[] = {
+        {"vgg-d", 224, NET_CONV, 138357544, 0},
+        {"vgg-d", 32, NET_CONV, 33638218, 0},
+        {"vgg-d", 256, NET_AVGPOOL_UNEVEN, 138357544, 212 + 32},
+        {"vgg-d", 448, NET_AVGPOOL_ADAPTIVE, 138357544, 212 + 32},
+        {"alexnet", 300, NET_AVGPOOL_UNEVEN, 60965224, 195 + 32},
+    };
+    for (size_t row = 0; row < sizeof known / sizeof *known; row++) {
+        struct net net;
+        struct convoy_error err = error_none();
+        const struct catalog_options options = {.image = {3, known[row].side, known[row].side},
+                                                .classes = known[row].side == 32 ? 10 : 0};
+        assert_int_equal(catalog_build(known[row].net, &options, &net, &err), CONVOY_OK);
+        size_t layer = 0;
+        while (layer < net.count && strcmp(net.layer[layer].name, "avgpool"))
+            layer++;
+        assert_int_equal(layer < net.count, known[row].kind != NET_CONV);
+        if (layer < net.count) {
+            assert_int_equal(net.layer[layer].kind, known[row].kind);
+            assert_int_equal(net_receptive_field(&net, (int32_t)layer), known[row].field);
+        }
+        assert_int_equal(net_params(&net), known[row].params);
+        net_free(&net);
+    }
+}
+
 static int32_t named(const struct net *net, const char *name)
 {
     for (size_t layer = 0; layer < net->count; layer++)
@@ -562,6 +598,7 @@ int main(void)
         cmocka_unit_test(totals_are_the_published_ones),
         cmocka_unit_test(v1_shrinks_three_batch_norms),
         cmocka_unit_test(receptive_fields_are_the_known_ones),
+        cmocka_unit_test(classifiers_fit_larger_images),
         cmocka_unit_test(a_projection_reads_the_input_of_its_block),
         cmocka_unit_test(the_original_lenet_counts_as_its_paper),
         cmocka_unit_test(googlenet_has_two_auxiliary_heads),
