@@ -48,6 +48,11 @@ tap "$(grep -q 'mean of 2' "$dir/log"; echo $?)" "two files are an ensemble"
 once=$("$train" eval lenet5 --load "$dir/a/weights.safetensors" --backend im2col)
 twice=$("$train" eval lenet5 --load "$dir/a/weights.safetensors" --load "$dir/b/weights.safetensors" --average --backend im2col)
 tap "$([ -n "$once" ] && [ "$once" = "$twice" ]; echo $?)" "the average of equal weights are these weights"
+small=(resnet20 --width 0.25 --backend im2col --threads 1)
+"$train" run "${small[@]}" --limit 320 --epochs 2 --batch 32 --lr 0.05 --quiet --out "$dir/bn" >"$dir/log" 2>&1
+once=$("$train" eval "${small[@]}" --load "$dir/bn/weights.safetensors" | sed 's/.*accuracy/accuracy/')
+folded=$("$train" eval "${small[@]}" --load "$dir/bn/weights.safetensors" --fold-bn | sed 's/.*accuracy/accuracy/')
+tap "$([ -n "$once" ] && [ "$once" = "$folded" ]; echo $?)" "folded batch norms judge alike"
 run --batch 32 --threads 1 --lr-scale conv=1 --class-weights 1,1,1,1,1,1,1,1,1,1 --out "$dir/h"; same "$dir/a" "$dir/h"; tap $? "factors and weights of 1 change no bit"
 run --batch 32 --load "$dir/a/weights.safetensors" --load-exclude fc5 --freeze conv --out "$dir/f"; tap $? "old weights are tuned, with the first layers frozen"
 "$train" run lenet5 --overfit 32 --batch 32 --epochs 60 --lr 0.05 --backend im2col --target-accuracy 1 --quiet >"$dir/log" 2>&1

@@ -9,6 +9,7 @@
 #include "core/rng.h"
 #include "nets/catalog.h"
 #include "runtime/exec.h"
+#include "runtime/fold.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -128,11 +129,85 @@ static void evaluation_reuses_memory(void **state)
     close_bench(&b);
 }
 
+static int32_t batch_norms(const struct net *net)
+{
+    int32_t count = 0;
+    for (size_t l = 0; l < net->count; l++)
+        count += net->layer[l].kind == NET_BN;
+    return count;
+}
+
+/* Small variances, so that eps matters, with small gammas, so that activations keep their size. */
+static void scale_down(struct model *model)
+{
+    struct convoy_error err = error_none();
+    for (size_t p = 0; p < model->params; p++) {
+        struct param *param = &model->param[p];
+        if (param->role != PARAM_GAMMA && param->role != PARAM_RUN_VAR)
+            continue;
+        float *value = tensor_host(&param->value, TENSOR_UPDATE, &err);
+        assert_non_null(value);
+        for (int64_t i = 0; i < param->count; i++)
+            value[i] *= param->role == PARAM_GAMMA ? 0.03f : 1e-3f;
+    }
+}
+
+/* Convolutions with a bias of their own (LeNet-5) and without; in the pre-activation network only the second batch norm of a
+ * block reads a convolution that nobody else does. */
+static void folded_batch_norms_change_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *net;
+        struct catalog_options options;
+        int32_t all, left;
+    } rows[] = {
+        {"lenet5", {.width = 0.5, .bn_place = NET_BN_BEFORE}, 2, 0},
+        {"resnet20", {.width = 0.25}, 19, 0},
+        {"preact-resnet20", {.width = 0.25}, 19, 10},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct bench b = {0};
+        struct net net;
+        struct model folded;
+        struct exec *exec;
+        MUST(catalog_build(rows[row].net, &rows[row].options, &b.net, &err));
+        open_net(&b, "im2col", 2, 4, EXEC_EVAL);
+        scale_down(&b.model);
+        MUST(fold_net(&b.net, &net, &err));
+        assert_int_equal(batch_norms(&b.net), rows[row].all);
+        assert_int_equal(batch_norms(&net), rows[row].left);
+        MUST(model_create(&net, &folded, &err));
+        MUST(fold_values(&b.model, &folded, &err));
+        MUST(exec_create(&folded, b.backends, 4, EXEC_EVAL, &exec, &err));
+        fill_input(b.exec);
+        fill_input(exec);
+        MUST(exec_forward(b.exec, &err));
+        MUST(exec_forward(exec, &err));
+        struct convoy_error err = error_none();
+        const float *y = tensor_host(exec_head(b.exec, 0), TENSOR_READ, &err);
+        const float *z = tensor_host(exec_head(exec, 0), TENSOR_READ, &err);
+        assert_true(y && z);
+        double apart = 0, size = 0;
+        for (int64_t i = 0; i < exec_head(exec, 0)->bytes / (int64_t)sizeof *y; i++) {
+            apart = fmax(apart, fabs((double)y[i] - (double)z[i]));
+            size = fmax(size, fabs((double)y[i]));
+        }
+        if (!(apart < 1e-5 * size))
+            fail_msg("%s: folded, it differs by %.2g of its largest output", rows[row].net, apart / size);
+        exec_free(exec);
+        model_free(&folded);
+        net_free(&net);
+        close_bench(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(planned_memory_changes_nothing),
         cmocka_unit_test(evaluation_reuses_memory),
+        cmocka_unit_test(folded_batch_norms_change_nothing),
     };
     return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "formats/checkpoint.h"
+#include "runtime/fold.h"
 #include "train/ranks.h"
 
 #include <convoy/plugin.h>
@@ -175,6 +176,11 @@ static convoy_status fit_moments(struct session *session, struct convoy_error *e
     return CONVOY_OK;
 }
 
+static struct model *judged(struct session *session)
+{
+    return session->settings->fold_bn ? &session->folded : &session->model;
+}
+
 static convoy_status sum_processes(double *values, int64_t count, void *context, struct convoy_error *err)
 {
     (void)context;
@@ -199,12 +205,16 @@ convoy_status session_open(const struct settings *settings, bool training, struc
         status = init_model(&session->model, &settings->init, (uint64_t)settings->seed, err);
     if (!status && settings->load.count)
         status = load_weights(session, settings->load.item[0], err);
+    if (!status && settings->fold_bn)
+        status = fold_net(&session->net, &session->folded_net, err);
+    if (!status && settings->fold_bn)
+        status = model_create(&session->folded_net, &session->folded, err);
     if (!status)
         status = scale_rates(session, err);
     if (!status)
         status = check_class_weights(session, err);
     if (!status)
-        status = assign_open(settings->backend, folders, &session->net, session->batch, thread_count(settings),
+        status = assign_open(settings->backend, folders, judged(session)->net, session->batch, thread_count(settings),
                              settings->select_budget_s, training, &session->assign, err);
     if (status)
         return status;
@@ -281,7 +291,7 @@ convoy_status session_eval(struct session *session, struct convoy_error *err)
     options.rank = 0; /* every process judges the whole set: no exchange is needed                          */
     options.ranks = 1;
     const convoy_status status = batches_open(&session->val_set, &options, &session->val_batches, err);
-    return status ? status : exec_create(&session->model, session->backends, session->batch, EXEC_EVAL, &session->eval, err);
+    return status ? status : exec_create(judged(session), session->backends, session->batch, EXEC_EVAL, &session->eval, err);
 }
 
 void session_close(struct session *session)
@@ -294,6 +304,8 @@ void session_close(struct session *session)
     if (session->backends)
         backends_close(session->backends);
     assign_close(&session->assign);
+    model_free(&session->folded);
+    net_free(&session->folded_net);
     model_free(&session->model);
     net_free(&session->net);
     dataset_close(&session->train_set);
@@ -523,6 +535,8 @@ convoy_status session_judge(struct session *session, float *probabilities, struc
 {
     *outcome = (struct outcome){0};
     convoy_status status = batches_seek(session->val_batches, 0, 0, err);
+    if (!status && session->settings->fold_bn)
+        status = fold_values(&session->model, &session->folded, err);
     for (int64_t b = 0; !status && b < batches_per_epoch(session->val_batches); b++) {
         struct batch batch;
         status = batches_next(session->val_batches, &batch, err);

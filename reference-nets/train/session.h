@@ -13,6 +13,8 @@ struct session {
     const struct settings *settings;
     struct net net;
     struct model model;
+    struct net folded_net; /* with --fold-bn: what is judged                                         */
+    struct model folded;
     struct assign assign;
     struct backends *backends;
     struct exchange exchange;  /* with --sync-bn and several processes                                  */
@@ -50,7 +52,7 @@ convoy_status session_step(struct session *session, int64_t step, double rate, c
 convoy_status session_watch(struct session *session, struct convoy_error *err);
 
 /* The whole validation set. probabilities (may be NULL): [count][classes] that softmax of the logits is added to, for means of
- * several models. */
+ * several models. With --fold-bn the model's values are folded first. */
 convoy_status session_judge(struct session *session, float *probabilities, struct outcome *outcome, struct convoy_error *err);
 
 #endif

@@ -217,6 +217,7 @@ static const struct option options[] = {
     TEXT("--load-exclude", "TEXT", FOR_RUN | FOR_EVAL, load_exclude,
          "load none whose names start so: they keep their first values"),
     FLAG("--average", FOR_EVAL, average, "judge the mean of the weights of all --load files, not the mean of their answers"),
+    FLAG("--fold-bn", FOR_EVAL, fold_bn, "batch norms are folded into the weights of the convolutions before them"),
     FLAG("--load-lenient", FOR_RUN | FOR_EVAL, load_lenient, "names that are missing on either side are no error"),
     LIST("--freeze", "PREFIX", FOR_RUN, freeze, "parameters whose names start so are not trained"),
     LIST("--lr-scale", "PREFIX=X", FOR_RUN, rate_scale, "factor on the rate of parameters whose names start so"),

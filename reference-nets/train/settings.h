@@ -47,7 +47,7 @@ struct settings {
     /* weights */
     struct settings_list load, freeze, rate_scale; /* rate_scale: "PREFIX=X"                            */
     const char *load_prefix, *load_exclude;
-    bool load_lenient, resume, average;
+    bool load_lenient, resume, average, fold_bn;
     /* backends */
     const char *backend;           /* "auto", "im2col", "winograd:f4", or a select.csv                           */
     struct settings_list backends; /* compare                                                              */
