@@ -57,8 +57,8 @@ static void draw(struct model *model)
 static void close_bench(struct bench *b)
 {
     exec_free(b->exec);
-    backends_close(b->backends);
     model_free(&b->model);
+    backends_close(b->backends);
     net_free(&b->net);
 }
 
