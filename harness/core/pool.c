@@ -168,5 +168,6 @@ static void do_nothing(void *context, size_t i, size_t worker)
 void pool_stay_awake(struct pool *pool, int awake)
 {
     pool->flags = awake && pool->threads <= (unsigned)get_nprocs() ? 0 : PTHREADPOOL_FLAG_YIELD_WORKERS;
-    pool_run(pool, do_nothing, NULL, pool->threads); /* workers wait as the last loop told them to */
+    if (!awake) /* workers wait as the last loop told them to */
+        pool_run(pool, do_nothing, NULL, pool->threads);
 }

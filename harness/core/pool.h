@@ -11,8 +11,9 @@ struct pool *pool_open(unsigned threads);
 void pool_close(struct pool *pool);
 
 /* Whether workers spin for some milliseconds after a loop (awake 1), so that the next one starts at once, or sleep (0, the
- * default), which leaves the processor to others, other pools among them. Holds from now on: they wake up or go to sleep.
- * Ignored with more threads than processors. Not during a loop. */
+ * default), which leaves the processor to others, other pools among them. Spinning begins with the next loop, so that a plugin with
+ * threads of its own has the processors to itself; sleep begins at once. Ignored with more threads than processors. Not during a
+ * loop. */
 void pool_stay_awake(struct pool *pool, int awake);
 unsigned pool_threads(const struct pool *pool);
 

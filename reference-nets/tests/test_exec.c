@@ -58,8 +58,8 @@ static void draw(struct model *model)
 static void close_bench(struct bench *b)
 {
     exec_free(b->exec);
-    backends_close(b->backends);
     model_free(&b->model);
+    backends_close(b->backends);
     net_free(&b->net);
 }
 
@@ -202,12 +202,80 @@ static void folded_batch_norms_change_nothing(void **state)
     }
 }
 
+/* Batch norm on one device, pooling on another and the rest on the host, or all of it on the host. */
+static bool across(const void *context, const union problem *problem, int rank, char name[BACKEND_NAME_BYTES])
+{
+    static const char *const by_family[FAMILY_COUNT] = {[FAMILY_BN] = "vulkan:gemm", [FAMILY_POOL] = "opencl:gemm"};
+    const char *device = by_family[problem_family(problem)];
+    snprintf(name, BACKEND_NAME_BYTES, "%s", *(const bool *)context && device ? device : "im2col");
+    return rank == 0;
+}
+
+static void forward_and_backward(struct bench *b, bool *devices, float head[4 * 5], float **grads)
+{
+    const struct catalog_options options = {.image = {3, 32, 32}, .width = 0.125, .classes = 5};
+    MUST(catalog_build("resnet18", &options, &b->net, &err));
+    MUST(model_create(&b->net, &b->model, &err));
+    MUST(!(b->backends = backends_open(2, folders, (struct chooser){across, devices}, &err)));
+    draw(&b->model);
+    MUST(exec_create(&b->model, b->backends, 4, EXEC_TRAIN, &b->exec, &err));
+    fill_input(b->exec);
+    MUST(exec_forward(b->exec, &err));
+    struct convoy_error err = error_none();
+    memcpy(head, tensor_host(exec_head(b->exec, 0), TENSOR_READ, &err), 4 * 5 * sizeof *head);
+    float *dy = tensor_host(exec_head_grad(b->exec, 0), TENSOR_WRITE, &err);
+    for (int i = 0; i < 4 * 5; i++)
+        dy[i] = rng_uniform(6, 1, (uint64_t)i);
+    assert_int_equal(exec_backward(b->exec, &err), CONVOY_OK);
+    *grads = model_grads(&b->model, TENSOR_READ, &err);
+    assert_non_null(*grads);
+}
+
+static double relative_distance(const float *is, const float *wanted, int64_t count)
+{
+    double apart = 0, size = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double d = (double)is[i] - wanted[i];
+        apart += d * d;
+        size += (double)wanted[i] * wanted[i];
+    }
+    return sqrt(apart / size);
+}
+
+/* What one device wrote and another overwrites in place is brought over first: gradients through ReLUs that lie between them. */
+static void domains_change_only_rounding(void **state)
+{
+    (void)state;
+    struct bench host = {0}, mixed = {0};
+    float head[2][4 * 5], *grads[2];
+    bool devices[2] = {false, true};
+    int on_vulkan = 0, on_opencl = 0;
+    forward_and_backward(&host, &devices[0], head[0], &grads[0]);
+    forward_and_backward(&mixed, &devices[1], head[1], &grads[1]);
+    for (int32_t l = 0; l < (int32_t)mixed.net.count; l++) {
+        on_vulkan += !strcmp(exec_backend(mixed.exec, l, PASS_BWD_DATA), "vulkan:gemm");
+        on_opencl += !strcmp(exec_backend(mixed.exec, l, PASS_BWD_DATA), "opencl:gemm");
+    }
+    const double heads = relative_distance(head[1], head[0], 4 * 5);
+    const double gradients = relative_distance(grads[1], grads[0], host.model.learned_count);
+    close_bench(&mixed);
+    close_bench(&host);
+    if (!on_vulkan && !on_opencl) {
+        print_message("no Vulkan or OpenCL device or plugin here\n");
+        skip();
+    }
+    print_message("apart by %.2g, gradients by %.2g\n", heads, gradients);
+    assert_true(heads < 1e-3);
+    assert_true(gradients < 1e-2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(planned_memory_changes_nothing),
         cmocka_unit_test(evaluation_reuses_memory),
         cmocka_unit_test(folded_batch_norms_change_nothing),
+        cmocka_unit_test(domains_change_only_rounding),
     };
     return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
 }

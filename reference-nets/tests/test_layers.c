@@ -58,8 +58,8 @@ static void open_layer(struct bench *b, struct net_extent image, const struct ne
 static void close_bench(struct bench *b)
 {
     exec_free(b->exec);
-    backends_close(b->backends);
     model_free(&b->model);
+    backends_close(b->backends);
     net_free(&b->net);
 }
 

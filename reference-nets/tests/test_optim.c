@@ -52,8 +52,8 @@ static void open_bench(struct bench *b, int32_t c, int32_t k, uint32_t threads, 
 static void close_bench(struct bench *b)
 {
     optim_free(b->optim);
-    backends_close(b->backends);
     model_free(&b->model);
+    backends_close(b->backends);
     net_free(&b->net);
 }
 

@@ -301,12 +301,12 @@ void session_close(struct session *session)
     exec_free(session->train);
     exec_free(session->eval);
     optim_free(session->optim);
+    model_free(&session->folded);
+    model_free(&session->model);
     if (session->backends)
         backends_close(session->backends);
     assign_close(&session->assign);
-    model_free(&session->folded);
     net_free(&session->folded_net);
-    model_free(&session->model);
     net_free(&session->net);
     dataset_close(&session->train_set);
     dataset_close(&session->val_set);
