@@ -128,7 +128,7 @@ verify_backends()
 leak_options()
 {
     case $1 in
-    test_exec | test_opencl | test_vulkan) echo detect_leaks=0 ;;
+    test_exec | test_gradients | test_opencl | test_vulkan) echo detect_leaks=0 ;;
     *) echo "${ASAN_OPTIONS-}" ;;
     esac
 }
